@@ -1,0 +1,1 @@
+"""Gradient-based learning, whole and honest."""

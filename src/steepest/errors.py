@@ -1,0 +1,33 @@
+"""What goes wrong at the boundary, said in one sentence: what was received, what is allowed, what to do."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something a user gave cannot be used; the message is one sentence that says what to do instead.
+
+    The command line prints it and exits with code 2.
+    """
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Return ``" Did you mean 'adam'?"``, or an empty string where nothing allowed is near *name*.
+
+    >>> nearest("adma", ["adam", "sgd"])
+    " Did you mean 'adam'?"
+    >>> nearest("xyz", ["adam", "sgd"])
+    ''
+    """
+    near = difflib.get_close_matches(str(name), list(allowed), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def unknown(kind: str, name: object, allowed: Iterable[str]) -> InputError:
+    """The error for a name that is not among those allowed.
+
+    >>> print(unknown("optimizer", "adma", ["adam", "sgd"]))
+    Unknown optimizer 'adma'. Did you mean 'adam'? Allowed: adam, sgd.
+    """
+    allowed = list(allowed)
+    return InputError(f"Unknown {kind} '{name}'.{nearest(str(name), allowed)} Allowed: {', '.join(allowed)}.")
