@@ -4,12 +4,12 @@ Python numbers go through ``math``, so a rule also runs on plain floats.
 """
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import array_api_compat
 
-Array = Any  # NumPy, JAX or PyTorch array of any shape, or a Python float
-Scalar = Any  # zero-dimensional, whatever the parameter's shape
+Array = Annotated[Any, "NumPy, JAX or PyTorch array of any shape, or a Python float"]
+Scalar = Annotated[Any, "zero-dimensional, whatever the parameter's shape"]
 
 
 def _namespace(*values: Any) -> Any:
@@ -60,4 +60,4 @@ def full_like(x: Array, value: float, *, scalar: bool = False) -> Array:
     space = _namespace(x)
     if space is None:
         return float(value)
-    return space.full(() if scalar else x.shape, value, dtype=x.dtype)
+    return space.full(() if scalar else x.shape, value, dtype=x.dtype, device=array_api_compat.device(x))
