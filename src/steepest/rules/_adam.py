@@ -1,6 +1,6 @@
 from typing import NamedTuple
 
-from ..arrays import Array, Scalar, one_minus_power, sqrt
+from ..arrays import Array, Scalar, one_minus_power, ratio, sqrt
 from ._rule import rule
 
 
@@ -11,7 +11,7 @@ class AdamState(NamedTuple):
     v: Array = 0.0
 
 
-@rule(AdamState)
+@rule(AdamState, usual_learning_rate=1e-3)
 def adam(
     g: Array,
     state: AdamState,
@@ -42,4 +42,4 @@ def adam(
     v = b2 * state.v + (1 - b2) * g * g
     m_hat = m / one_minus_power(b1, t)
     v_hat = v / one_minus_power(b2, t)
-    return -learning_rate * m_hat / (sqrt(v_hat) + epsilon), AdamState(m, v)
+    return -learning_rate * ratio(m_hat, sqrt(v_hat) + epsilon), AdamState(m, v)

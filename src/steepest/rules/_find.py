@@ -1,0 +1,43 @@
+"""The optimizers by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ..errors import unknown
+from ._adadelta import adadelta
+from ._adagrad import adagrad
+from ._adam import adam
+from ._adamax import adamax
+from ._momentum import momentum
+from ._nadam import nadam
+from ._nesterov import nesterov, nesterov_lookahead
+from ._rmsprop import rmsprop
+from ._rule import Rule
+from ._sgd import sgd
+
+# Those that a race runs unless told otherwise: gradient descent and its refinements, then the adaptive ones by age.
+_RACED = (sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamax, nadam)
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.__name__: rule for rule in _RACED})
+
+# The look-ahead form moves exactly as nesterov does, so racing both would tell nothing.
+_ALL = MappingProxyType({**RULES, nesterov_lookahead.__name__: nesterov_lookahead})
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+_BY_LETTERS = MappingProxyType({_letters(name): rule for name, rule in _ALL.items()})
+
+
+def find(name: str) -> Rule:
+    """The rule of that name, in any case and with any separators; InputError names the nearest where there is none.
+
+    >>> find("RMSProp").__name__, find("Nesterov-Lookahead").__name__
+    ('rmsprop', 'nesterov_lookahead')
+    """
+    letters = _letters(str(name))
+    if letters not in _BY_LETTERS:
+        raise unknown("optimizer", name, _ALL)
+    return _BY_LETTERS[letters]
