@@ -1,0 +1,166 @@
+"""Reads what a race or a fit left behind, and refuses in one sentence what is not whole.
+
+The files may come from another machine or another version: everything the page relies on is checked here, once.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+FORMAT = 1
+FILES = {"race": "race.json", "fit": "run.json"}
+
+_NUMBER = (int, float, NoneType)
+_RANK = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
+_RANK |= {"runs": (int,), "diverged": (int,)}
+_VERDICT = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,)}
+_MODEL = {"optimizer": (str,), "learning_rate": _NUMBER, "test": (dict, NoneType)}
+_FACTS = {"versions": (dict,), "created": (str,), "command": (str,), "spec": (dict,), "data": (dict,)}
+_FACTS |= {"verdict": (dict, NoneType), "model": (dict, NoneType), "metric": (dict, NoneType)}
+_CONFUSION = {"labels": (list,), "counts": (list,)}
+_RESIDUALS = {"actual": (list,), "predicted": (list,)}
+
+_RUNS = {"run": int, "optimizer": str, "learning_rate": float, "seed": int, "status": str, "epochs": float}
+_RUNS |= {"best_epoch": float, "train_loss": float, "best_validation_loss": float}
+_CURVES = {"run": int, "epoch": float, "train_loss": float, "validation_loss": float}
+
+Columns = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run directory.
+
+    kind: "race" or "fit".  facts: race.json or run.json.  runs: a row a run.  curves: a row a run and epoch.
+    Losses are float64 with NaN where the file has null.
+    """
+
+    path: Path
+    kind: str
+    facts: dict[str, Any]
+    runs: Columns
+    curves: Columns
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """The verdict of a race; None for a fit, and where no run came to an end."""
+        return self.facts.get("verdict")
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """The model that was kept; None where there is none."""
+        return self.facts.get("model")
+
+
+def read(directory: str | Path) -> Record:
+    """Read a run directory.
+
+    Raises InputError where it is missing, not a run directory, of a newer format, or damaged.
+    """
+    path = Path(directory)
+    if not path.is_dir():
+        raise InputError(f"There is no directory '{path}'; give one that `steepest race` or `steepest fit` wrote.")
+    kind = next((kind for kind, name in FILES.items() if (path / name).is_file()), None)
+    if kind is None:
+        raise InputError(
+            f"'{path}' holds neither race.json nor run.json; give a directory that `steepest race` or `steepest fit` wrote."
+        )
+    facts = _facts(path / FILES[kind], kind)
+    runs, curves = _columns(path / "runs.parquet", _RUNS), _columns(path / "curves.parquet", _CURVES)
+    if len(np.unique(runs["run"])) != len(runs["run"]):
+        raise _damaged(path / "runs.parquet", "a run number stands in it twice")
+    if not np.all((runs["learning_rate"] > 0) & np.isfinite(runs["learning_rate"])):
+        raise _damaged(path / "runs.parquet", "a learning rate in it is not positive and finite")
+    return Record(path, kind, facts, runs, curves)
+
+
+def _damaged(file: Path, why: str) -> InputError:
+    return InputError(f"'{file}' is damaged ({why}); run the command that made the directory again.")
+
+
+def _facts(file: Path, kind: str) -> dict[str, Any]:
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(file, str(error).splitlines()[0]) from error
+    if not isinstance(facts, dict) or facts.get("kind") != kind or not isinstance(facts.get("format"), int):
+        raise InputError(f"'{file}' was not written by steepest: it does not say format and kind '{kind}'.")
+    if facts["format"] > FORMAT:
+        raise InputError(
+            f"'{file}' has format {facts['format']}, and this steepest reads up to {FORMAT}; update steepest."
+        )
+    _check(file, facts, _FACTS)
+    _check_parts(file, facts)
+    return facts
+
+
+def _check(file: Path, part: Any, allowed: dict[str, tuple[type, ...]], where: str = "") -> None:
+    if not isinstance(part, dict):
+        raise _damaged(file, f"{where or 'the whole'} is not an object")
+    for key, types in allowed.items():
+        if not isinstance(part.get(key), types):
+            raise _damaged(file, f"'{where}{key}' is {'missing' if key not in part else 'of the wrong kind'}")
+
+
+def _check_parts(file: Path, facts: dict[str, Any]) -> None:
+    if verdict := facts.get("verdict"):
+        _check(file, verdict, _VERDICT, "verdict.")
+        for rank in verdict["leaderboard"]:
+            _check(file, rank, _RANK, "verdict.leaderboard.")
+    if model := facts.get("model"):
+        _check(file, model, _MODEL, "model.")
+        _check_test(file, model["test"] or {})
+
+
+def _check_test(file: Path, test: dict[str, Any]) -> None:
+    if confusion := test.get("confusion"):
+        _check(file, confusion, _CONFUSION, "model.test.confusion.")
+        size = len(confusion["labels"])
+        if _shape(confusion["counts"]) != (size, size):
+            raise _damaged(file, "the confusion matrix is not a square of numbers, one row a class")
+    if residuals := test.get("residuals"):
+        _check(file, residuals, _RESIDUALS, "model.test.residuals.")
+        actual, predicted = _shape(residuals["actual"]), _shape(residuals["predicted"])
+        if actual is None or actual != predicted or len(actual) != 1:
+            raise _damaged(file, "the residuals are not two equally long lists of numbers")
+
+
+def _shape(numbers: list) -> tuple[int, ...] | None:
+    try:
+        return np.asarray(numbers, dtype=float).shape
+    except (TypeError, ValueError):
+        return None
+
+
+def _columns(file: Path, wanted: dict[str, type]) -> Columns:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not file.is_file():
+        raise _damaged(file, "it is missing")
+    try:
+        with file.open("rb") as opened:
+            table = pq.ParquetFile(opened).read(columns=None)
+        missing = [name for name in wanted if name not in table.column_names]
+        if missing:
+            raise _damaged(file, f"column '{missing[0]}' is missing")
+        return {name: _column(table[name], kind) for name, kind in wanted.items()}
+    except (OSError, pa.ArrowException, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _damaged(file, str(error).splitlines()[0]) from error
+
+
+def _column(column: Any, kind: type) -> np.ndarray:
+    values = column.to_pylist()
+    if kind is str:
+        return np.array([str(value) for value in values], dtype=object)
+    if kind is int:
+        return np.array(values, dtype=np.int64)
+    return np.array([np.nan if value is None else value for value in values], dtype=float)

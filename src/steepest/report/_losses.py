@@ -1,0 +1,185 @@
+"""The loss curves: each optimizer at its best learning rate, every seed thin and their median thick."""
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ._directory import Record
+from ._format import count, number, plotly_text, proper_name, rate
+from ._scale import Scale, scale
+from ._style import Chart, Style, Table, figure, styles, text_color
+
+HEIGHT, TOP, BOTTOM = 440, 16, 52
+PARTS = {"validation_loss": "validation", "train_loss": "training"}
+# More points than pixels cost bytes and show nothing.
+MOST_POINTS = 400
+
+
+class Curves(NamedTuple):
+    """One optimizer's curves of one kind. epochs: shape (e,). seeds: a row a run, (r, e), NaN where it had ended.
+
+    median: shape (e,), over the runs still training; NaN once fewer than half of them are, since the few that train
+    longest would then speak for all.
+    """
+
+    epochs: np.ndarray
+    seeds: np.ndarray
+    median: np.ndarray
+
+
+def curves(record: Record, runs: np.ndarray, part: str) -> Curves:
+    """The curves of *runs* (their numbers). part: "validation_loss" or "train_loss"."""
+    columns = record.curves
+    mine = np.isin(columns["run"], runs)
+    epochs, column = np.unique(columns["epoch"][mine], return_inverse=True)
+    row = np.searchsorted(runs, columns["run"][mine])
+    seeds = np.full((len(runs), len(epochs)), np.nan)
+    seeds[row, column] = columns[part][mine]
+    there = np.isfinite(seeds).sum(axis=0)
+    enough = (there > 0) & (2 * there >= len(runs))
+    median = np.full(len(epochs), np.nan)
+    if enough.any():
+        median[enough] = np.nanmedian(np.where(np.isfinite(seeds), seeds, np.nan)[:, enough], axis=0)
+    return Curves(epochs, seeds, median)
+
+
+def chosen_runs(record: Record, order: list[str]) -> dict[str, np.ndarray]:
+    """The numbers of each optimizer's runs at its best learning rate, ascending; optimizers without one are left out."""
+    runs = record.runs
+    if record.verdict is None:
+        wanted = {optimizer: runs["learning_rate"][runs["optimizer"] == optimizer] for optimizer in order}
+        best = {optimizer: rates[0] for optimizer, rates in wanted.items() if len(np.unique(rates)) == 1}
+    else:
+        best = {rank["optimizer"]: rank["learning_rate"] for rank in record.verdict["leaderboard"]}
+    found = {}
+    for optimizer in order:
+        if best.get(optimizer):
+            there = np.isclose(runs["learning_rate"], best[optimizer], rtol=1e-6) & (runs["optimizer"] == optimizer)
+            found[optimizer] = np.sort(runs["run"][there])
+    return {optimizer: numbers for optimizer, numbers in found.items() if len(numbers)}
+
+
+def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
+    """The chart of all optimizers' loss curves; None where no curve was stored."""
+    found = chosen_runs(record, order)
+    all_chosen = np.concatenate([*found.values(), np.array([], int)])
+    shown = np.isin(record.curves["run"], all_chosen)
+    losses = np.concatenate([record.curves[part][shown] for part in PARTS])
+    if not np.isfinite(losses).any():
+        return None
+    axis, looks = scale(record, losses), styles(order)
+    chart = _frame(axis, unit)
+    for optimizer in reversed(list(found)):
+        for part, words in PARTS.items():
+            _add_curves(chart, curves(record, found[optimizer], part), optimizer, words, looks[optimizer])
+    _add_labels(chart, record, found, axis)
+    return Chart("losses", "Loss curves", chart, _finding(record, found, unit))
+
+
+def _frame(axis: Scale, unit: str) -> go.Figure:
+    chart = figure(height=HEIGHT, margin=(62, 92, TOP, BOTTOM))
+    chart.update_xaxes(title_text="epoch", rangemode="tozero", fixedrange=False, zeroline=False)
+    chart.update_yaxes(axis.axis(), title_text=plotly_text(f"loss, {unit}"), fixedrange=False)
+    return chart.update_layout(dragmode="zoom")
+
+
+def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, style: Style) -> None:
+    """Add the median and, where there are several, all seeds as one trace with gaps between them."""
+    if not np.isfinite(drawn.seeds).any():
+        return
+    kept = np.unique(np.linspace(0, len(drawn.epochs) - 1, MOST_POINTS).round().astype(int))
+    epochs, seeds = drawn.epochs[kept], drawn.seeds[:, kept]
+    look = {"color": style.color, "dash": "solid" if part == "validation" else "dash"}
+    meta = {"optimizer": optimizer, "part": part}
+    if len(seeds) > 1:
+        xs = np.tile(np.append(epochs, np.nan), len(seeds))
+        ys = np.column_stack([seeds, np.full(len(seeds), np.nan)]).ravel()
+        thin = {"line": look | {"width": 1}, "opacity": 0.35, "name": "seeds", "meta": meta | {"seeds": True}}
+        chart.add_scatter(x=_plain(xs), y=_plain(ys), mode="lines", hoverinfo="skip", **thin)
+    name = f"{proper_name(optimizer)}, {part}"
+    spaced = {"symbol": style.symbol, "size": 8, "color": style.color, "maxdisplayed": 9}
+    chart.add_scatter(
+        x=_plain(epochs),
+        y=_plain(drawn.median[kept]),
+        mode="lines+markers" if part == "validation" else "lines",
+        name=plotly_text(name),
+        line=look | {"width": 2.4 if part == "validation" else 1.6},
+        marker=spaced,
+        meta=meta | {"seeds": False},
+        hovertext=[f"{plotly_text(name)}<br>epoch {e:g}: {number(m)}" for e, m in zip(epochs, drawn.median[kept], strict=True)],
+        hoverinfo="text",
+    )
+
+
+def _plain(values: np.ndarray) -> list[float | None]:
+    return [value if np.isfinite(value) else None for value in values.tolist()]
+
+
+def _add_labels(chart: go.Figure, record: Record, found: dict[str, np.ndarray], axis: Scale) -> None:
+    """Write each optimizer's name right of the plot, at the height where its line ends or as near as there is room."""
+    ends = {}
+    for optimizer, runs in found.items():
+        drawn = [curves(record, runs, part).median for part in PARTS]
+        last = [median[np.isfinite(median)][-1:] for median in drawn]
+        if any(len(end) for end in last):
+            ends[optimizer] = float(next(end[0] for end in last if len(end)))
+    room = 15 / (HEIGHT - TOP - BOTTOM) * 1.11
+    heights = spread([min(axis.share(end), 1.0) for end in ends.values()], room, lowest=-0.03, highest=1.03)
+    for optimizer, height in zip(ends, heights, strict=True):
+        text, color = plotly_text(proper_name(optimizer), 12), text_color(styles(found)[optimizer].color)
+        where = {"xref": "paper", "x": 1, "yref": "paper", "y": (height + 0.06) / 1.11}
+        font = {"color": color, "size": 12}
+        chart.add_annotation(**where, text=text, name=optimizer, xanchor="left", xshift=6, showarrow=False, font=font)
+
+
+def spread(heights: list[float], room: float, *, lowest: float, highest: float) -> list[float]:
+    """Move heights apart until neighbours are *room* apart, keeping their order and staying inside if all fit.
+
+    >>> [round(height, 2) for height in spread([0.5, 0.5, 0.0], 0.1, lowest=0.0, highest=1.0)]
+    [0.5, 0.6, 0.0]
+    """
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    moved = list(heights)
+    floor = lowest
+    for i in order:
+        moved[i] = max(moved[i], floor)
+        floor = moved[i] + room
+    ceiling = highest
+    for i in reversed(order):
+        moved[i] = min(moved[i], ceiling)
+        ceiling = moved[i] - room
+    return moved
+
+
+def _finding(record: Record, found: dict[str, np.ndarray], unit: str) -> str:
+    said = []
+    for optimizer, runs in found.items():
+        drawn = curves(record, runs, "validation_loss")
+        part = "validation"
+        if not np.isfinite(drawn.median).any():
+            drawn, part = curves(record, runs, "train_loss"), "training"
+        if np.isfinite(drawn.median).any():
+            at = int(np.nanargmin(drawn.median))
+            said.append((float(drawn.median[at]), f"{proper_name(optimizer)} {number(drawn.median[at])} at epoch {drawn.epochs[at]:g}"))
+            kind = part
+    seeds = max(len(runs) for runs in found.values())
+    over = f"Median {kind} loss over {count(seeds, 'seed')}" if seeds > 1 else f"{kind.capitalize()} loss"
+    return f"Loss by epoch. {over} is lowest for: {'; '.join(words for _, words in sorted(said))} ({unit})."
+
+
+def loss_table(record: Record, order: list[str]) -> Table:
+    """Median losses at up to 20 epochs, two columns an optimizer."""
+    found = chosen_runs(record, order)
+    drawn = {(optimizer, part): curves(record, runs, part) for optimizer, runs in found.items() for part in PARTS}
+    epochs = np.unique(np.concatenate([one.epochs for one in drawn.values()]))
+    kept = epochs[np.unique(np.linspace(0, len(epochs) - 1, 20).round().astype(int))]
+    rows = [[f"{epoch:g}", *(number(_at(one, epoch)) for one in drawn.values())] for epoch in kept]
+    rates = {o: record.runs["learning_rate"][np.isin(record.runs["run"], runs)][0] for o, runs in found.items()}
+    head = [f"{proper_name(o)} at {rate(rates[o])}, {PARTS[part]}" for o, part in drawn]
+    return Table("Median loss over seeds, by epoch (— where fewer than half still train)", ["Epoch", *head], rows)
+
+
+def _at(drawn: Curves, epoch: float) -> float | None:
+    where = np.flatnonzero(drawn.epochs == epoch)
+    return float(drawn.median[where[0]]) if len(where) else None

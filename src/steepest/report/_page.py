@@ -1,0 +1,117 @@
+"""Assembles the page and writes it into the run directory."""
+
+import hashlib
+import os
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from ..errors import InputError
+from ._directory import Record, read
+from ._format import number, proper_name, rate
+from ._leaderboard import leaderboard_rows
+from ._losses import loss_chart, loss_table
+from ._model import measures, model_charts
+from ._rates import rate_charts, rate_table
+from ._style import Chart, styles
+from ._words import badges, data_rows, headline, rows
+
+
+def report(directory: str | Path) -> Path:
+    """Draw the run directory's ``report.html``: one file that needs nothing else, on disk or from the network.
+
+    directory: what ``race`` or ``fit`` wrote.  An older report in it is replaced, whole or not at all.
+    Returns the path of the page.
+    Raises InputError where the directory is missing, foreign, damaged or cannot be written to.
+    """
+    record = read(directory)
+    page = render(record)
+    target = record.path / "report.html"
+    try:
+        _write(target, page)
+    except OSError as error:
+        raise InputError(f"'{target}' cannot be written ({error.strerror}); make room or make it writable.") from error
+    return target
+
+
+def _write(target: Path, page: str) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".report-", suffix=".html")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            opened.write(page)
+        os.chmod(name, 0o644)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def render(record: Record) -> str:
+    """The page as text."""
+    folder = files(__package__)
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"figure": _figure_json, "number": number, "rate": rate, "proper_name": proper_name}
+    template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
+    style, plotly = Markup((folder / "page.css").read_text(encoding="utf-8")), Markup(get_plotlyjs())
+    return template.render(style=style, plotly=plotly, nonce=_nonce(record), **_parts(record))
+
+
+def _figure_json(chart: Chart) -> Markup:
+    # No character that could end the script element, or start a comment in it, is left in the JSON.
+    text = chart.figure.to_json(engine="json")
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _nonce(record: Record) -> str:
+    # The page's own scripts carry this word and no other script may run. It depends on all the results, which nobody
+    # can foresee when choosing the name of a class; and the same directory gives the same page.
+    told = hashlib.sha256(repr(record.facts).encode())
+    for column in (*record.runs.values(), *record.curves.values()):
+        told.update(repr(column.tolist()).encode())
+    return told.hexdigest()[:32]
+
+
+def _order(record: Record) -> list[str]:
+    ranked = [rank["optimizer"] for rank in record.verdict["leaderboard"]] if record.verdict else []
+    return list(dict.fromkeys([*ranked, *record.runs["optimizer"].tolist()]))
+
+
+def _parts(record: Record) -> dict[str, Any]:
+    facts, order = record.facts, _order(record)
+    metric = facts.get("metric") or {}
+    unit, data = str(metric.get("unit") or "as trained"), facts["data"]
+    race = record.kind == "race" and len(record.runs["run"]) > 0
+    losses = loss_chart(record, order, unit)
+    test = (record.model or {}).get("test") or {}
+    return {
+        "record": record,
+        "facts": facts,
+        "data": data,
+        "metric": str(metric.get("name") or "loss"),
+        "unit": unit,
+        "headline": headline(record),
+        "badges": badges(record),
+        "leaderboard": leaderboard_rows(record.verdict["leaderboard"], order) if record.verdict else [],
+        "rate_charts": rate_charts(record, order, unit) if race else [],
+        "rate_table": rate_table(record, order) if race else None,
+        "loss_chart": losses,
+        "loss_table": loss_table(record, order) if losses else None,
+        "styles": styles(order),
+        "drawn": _drawn(losses, order),
+        "measures": measures(test),
+        "model_charts": model_charts(test, str(data.get("target", "target"))),
+        "spec": rows(facts["spec"]),
+        "data_rows": data_rows(data),
+    }
+
+
+def _drawn(losses: Chart | None, order: list[str]) -> list[str]:
+    there = {trace.meta["optimizer"] for trace in losses.figure.data} if losses else set()
+    return [optimizer for optimizer in order if optimizer in there]

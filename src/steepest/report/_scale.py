@@ -1,0 +1,98 @@
+"""Where a loss stands on a chart: the axis, and the strip above it for runs that left it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._directory import Record
+from ._format import rate
+
+# A run that ends above twice the loss before training has learned nothing; how far above it ended tells no more, and
+# drawing it to scale would squash the runs that did learn.
+HOPELESS = 2.0
+
+
+class Scale(NamedTuple):
+    """The loss axis. low, cap: the losses between which it is drawn to scale, cap included.
+
+    logarithmic: False where a loss is zero or negative, which no logarithm can show.
+    """
+
+    low: float
+    cap: float
+    logarithmic: bool
+
+    def at(self, share: float) -> float:
+        """The loss at a share of the axis' height: 0 is low, 1 is cap, above 1 lies the strip."""
+        if self.logarithmic:
+            return float(self.low * (self.cap / self.low) ** share)
+        return float(self.low + (self.cap - self.low) * share)
+
+    def share(self, loss: float) -> float:
+        """The inverse of ``at``."""
+        if self.logarithmic:
+            return float(np.log(loss / self.low) / np.log(self.cap / self.low))
+        return float((loss - self.low) / (self.cap - self.low))
+
+    def axis(self, top: float = 1.05) -> dict[str, Any]:
+        """Plotly's settings for this axis, up to a share *top* of its height, with ticks up to the cap."""
+        low, high = self.at(-0.06), self.at(top)
+        if self.logarithmic:
+            return log_axis(low, high, last_tick=self.cap)
+        return {"type": "linear", "range": [low, high], "nticks": 6}
+
+
+def scores(record: Record) -> np.ndarray:
+    """What each run is judged by: its best validation loss, or its training loss where nothing was held out.
+
+    Shape (runs,), in the loss's unit; infinite where the run diverged, NaN where it was interrupted without a loss.
+    """
+    best = record.runs["best_validation_loss"]
+    loss = best if np.isfinite(best).any() else record.runs["train_loss"]
+    status = record.runs["status"]
+    ended = np.where(np.isnan(loss), np.inf, loss)
+    return np.where(status == "diverged", np.inf, np.where(status == "interrupted", loss, ended))
+
+
+def scale(record: Record, losses: np.ndarray) -> Scale:
+    """The axis that shows *losses*, from the least to the greatest that is not hopeless."""
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return Scale(0.0, 1.0, logarithmic=False)
+    least, greatest = float(finite.min()), float(finite.max())
+    start = _loss_before_training(record)
+    if start > least:
+        greatest = min(greatest, HOPELESS * start)
+    logarithmic = least > 0
+    if greatest <= least * (1 + 1e-6):
+        width = abs(least) / 10 or 1.0
+        return Scale(least - width, least + width, logarithmic)
+    return Scale(least, greatest, logarithmic)
+
+
+def _loss_before_training(record: Record) -> float:
+    first = record.curves["epoch"] == 0
+    for part in ("validation_loss", "train_loss"):
+        losses = record.curves[part][first]
+        losses = losses[np.isfinite(losses)]
+        if len(losses):
+            return float(np.median(losses))
+    return np.inf
+
+
+def log_axis(low: float, high: float, *, last_tick: float = np.inf, most: int = 7) -> dict[str, Any]:
+    """A logarithmic axis from low to high (both positive) with ticks at round values, written as the page does.
+
+    Whole decades where there are three or more, else 1, 2 and 5 in each, else evenly spaced; at most *most* decades.
+    """
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    every = max(1, -(-(last - first) // most))
+    decades = [10.0**power for power in range(first, last + 1)]
+    finer = [decade * times for decade in decades for times in (1, 2, 5)]
+    even = [float(f"{tick:.2g}") for tick in np.geomspace(low, min(high, last_tick), 5)[1:]]
+    for ticks in (decades[::every], finer, even):
+        ticks = sorted({tick for tick in ticks if low <= tick <= min(high, last_tick)})
+        if len(ticks) >= 3:
+            break
+    limits = [float(np.log10(low)), float(np.log10(high))]
+    return {"type": "log", "range": limits, "tickvals": ticks, "ticktext": [rate(tick) for tick in ticks]}
