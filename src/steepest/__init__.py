@@ -1,1 +1,76 @@
-"""Gradient-based learning, whole and honest."""
+"""Gradient-based learning, whole and honest.
+
+Every optimizer is one equation; races on your own data say which to use, at which learning rate. Names below are
+imported when first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data import Dataset as Dataset
+    from .data import read as read
+    from .errors import InputError as InputError
+    from .estimators import SteepestClassifier as SteepestClassifier
+    from .estimators import SteepestRegressor as SteepestRegressor
+    from .gradients import AddNoise as AddNoise
+    from .gradients import ClipByGlobalNorm as ClipByGlobalNorm
+    from .gradients import ClipByValue as ClipByValue
+    from .networks import Network as Network
+    from .optimizer import SGD as SGD
+    from .optimizer import Adadelta as Adadelta
+    from .optimizer import Adagrad as Adagrad
+    from .optimizer import Adam as Adam
+    from .optimizer import Adamax as Adamax
+    from .optimizer import Momentum as Momentum
+    from .optimizer import Nadam as Nadam
+    from .optimizer import Nesterov as Nesterov
+    from .optimizer import Optimizer as Optimizer
+    from .optimizer import RMSProp as RMSProp
+    from .optimizer import optimizer as optimizer
+    from .problems import Model as Model
+    from .problems import NetworkProblem as NetworkProblem
+    from .problems import Problem as Problem
+    from .problems import check_gradient as check_gradient
+    from .problems import network as network
+    from .race import Race as Race
+    from .race import race as race
+    from .report import report as report
+    from .search import hill_climb as hill_climb
+    from .training import Run as Run
+    from .training import climb_network as climb_network
+    from .training import fit as fit
+
+_HOMES = {
+    "data": ("Dataset", "read"),
+    "errors": ("InputError",),
+    "estimators": ("SteepestClassifier", "SteepestRegressor"),
+    "gradients": ("AddNoise", "ClipByGlobalNorm", "ClipByValue"),
+    "networks": ("Network",),
+    "optimizer": (
+        "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "Optimizer", "optimizer",
+    ),
+    "problems": ("Model", "NetworkProblem", "Problem", "check_gradient", "network"),
+    "race": ("Race", "race"),
+    "report": ("report",),
+    "search": ("hill_climb",),
+    "training": ("Run", "climb_network", "fit"),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = ("gradients", "losses", "networks", "problems", "rules", "schedules", "training")
+
+__all__ = sorted([*_HOME_OF, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

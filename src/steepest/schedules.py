@@ -272,7 +272,7 @@ def convergence_condition(schedule: Schedule) -> ConvergenceCondition:
     """
     p = _tail_exponent(schedule)
     infinite, finite = p <= 1, p > 0.5
-    distance = "reach any distance" if infinite else "add up to a limited distance"
+    distance = "reach any distance" if infinite else "only add up to a limited distance"
     noise = "dies out" if finite else "never dies out"
     link = "and" if infinite == finite else "but"
     reason = f"The rate {_ending(p)}: the steps can {distance}, {link} the noise of the gradient {noise}."

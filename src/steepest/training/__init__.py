@@ -1,1 +1,8 @@
-"""."""
+"""The step, the compiled loop, and what a run leaves."""
+
+from ._fit import fit as fit
+from ._fit import fit_instance as fit_instance
+from ._run import Run as Run
+from ._sampling import minibatches as minibatches
+from ._sampling import steps_per_epoch as steps_per_epoch
+from ._settings import Settings as Settings

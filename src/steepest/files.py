@@ -1,0 +1,67 @@
+"""Writing so that nothing a user has made is lost or half-written: to a temporary name beside it, then renamed."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import InputError
+
+
+@contextlib.contextmanager
+def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary directory that becomes *path* when the block ends well, and vanishes when it does not.
+
+    It is made beside *path* at once, so a place that cannot be written is known before any work is done.
+    Raises InputError where *path* exists, its parent cannot be written, or the disk fills up.
+    """
+    target = Path(path)
+    if os.path.lexists(target):
+        kind = "directory" if target.is_dir() else "file"
+        raise InputError(f"The output {kind} '{target}' exists already. Give another --out, or remove it first.")
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+    try:
+        with _explained(target):
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file that replaces *path* when the block ends well. Raises InputError where it cannot be written."""
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"'{target}' is a directory. Give the name of a file to write.")
+    with _explained(target):
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
+        os.close(handle)
+    temporary = Path(name)
+    try:
+        with _explained(target):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"Cannot write '{target}': {reason}. Give another place, or make room there.") from error
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,129 @@
+"""What predicts: a trained network with the encoders its training part taught, on disk and in memory."""
+
+import functools
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import polars as pl
+import safetensors
+import safetensors.numpy
+
+from ..data import FeatureEncoder, Target
+from ..errors import InputError
+from ..networks import Layer, Network
+from . import _metrics
+
+_FORMAT = 1
+_MODEL, _WEIGHTS, _ENCODER = "model.json", "weights.safetensors", "encoder.skops"
+# Rows of one forward pass: bounds the memory of a prediction over a large table.
+_ROWS = 65536
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network that predicts a table's target from its columns.
+
+    network, parameters: the trained network (NumPy arrays).  encoder: columns to numbers.  target: outputs to labels.
+    task: ``binary``, ``multiclass`` or ``regression``.  loss: what it was trained on.
+    """
+
+    network: Network
+    parameters: tuple[Layer, ...]
+    encoder: FeatureEncoder
+    target: Target
+    task: str
+    loss: str
+
+    def outputs(self, features: pl.DataFrame) -> np.ndarray:
+        """Raw outputs (rows, outputs): logits, or standardised numbers."""
+        x = self.encoder.transform(features)
+        parts = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
+        return np.concatenate([np.asarray(_forward(self.parameters, part, self.network)) for part in parts])
+
+    def predict_probabilities(self, features: pl.DataFrame) -> np.ndarray:
+        """Probability of each class (rows, classes), in the order of ``target.classes``."""
+        if self.task == "regression":
+            raise InputError(f"A number has no class probabilities; '{self.target.name}' is one. Use predict.")
+        z = self.outputs(features).astype(np.float64)
+        if self.task == "binary":
+            z = np.concatenate([np.zeros_like(z), z], axis=1)
+        exponentials = np.exp(z - z.max(axis=1, keepdims=True))
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    def predict(self, features: pl.DataFrame) -> np.ndarray:
+        """Predicted labels, or numbers in the user's units (rows,)."""
+        if self.task == "regression":
+            return self.target.decode(self.outputs(features)[:, 0])
+        return self.target.decode(self.predict_probabilities(features).argmax(axis=1))
+
+    def score(self, features: pl.DataFrame, target: np.ndarray) -> dict[str, Any]:
+        """Metrics against the true target: class codes, or numbers in the user's units (rows,)."""
+        if self.task == "regression":
+            return _metrics.regression(target, self.predict(features), self.target.name)
+        labels = [label if isinstance(label, (int, float, bool)) else str(label) for label in self.target.classes]
+        return _metrics.classification(target, self.predict_probabilities(features), labels)
+
+    def save(self, directory: Path, metrics: dict[str, Any] | None = None) -> None:
+        """Write the model into a directory: model.json, weights.safetensors, encoder.skops. No pickle."""
+        directory.mkdir(exist_ok=True)
+        arrays = {
+            f"{layer}.{name}": np.ascontiguousarray(array)
+            for layer, parameters in enumerate(self.parameters)
+            for name, array in parameters._asdict().items()
+        }
+        safetensors.numpy.save_file(arrays, directory / _WEIGHTS)
+        self.encoder.save(directory / _ENCODER)
+        described = {
+            "format": _FORMAT,
+            "steepest": version("steepest"),
+            "task": self.task,
+            "loss": self.loss,
+            "network": asdict(self.network),
+            "target": self.target.to_json(),
+            "features": list(self.encoder.feature_names),
+            "metrics": metrics or {},
+        }
+        (directory / _MODEL).write_text(json.dumps(described, indent=1))
+
+    @staticmethod
+    def load(directory: str | Path) -> "Model":
+        """Read a model directory, or the run directory around it. Runs no code from it.
+
+        Raises InputError where it is missing, damaged, from a newer version, or holds anything unexpected.
+        """
+        place = Path(directory)
+        place = place / "model" if (place / "model" / _MODEL).is_file() else place
+        if not (place / _MODEL).is_file():
+            raise InputError(f"'{directory}' holds no model: there is no {_MODEL} in it. Give the --out of fit or race.")
+        try:
+            described = json.loads((place / _MODEL).read_text())
+            if described["format"] != _FORMAT:
+                raise InputError(
+                    f"The model in '{directory}' has format {described['format']}; this version reads {_FORMAT}. "
+                    "Use the version of steepest that wrote it."
+                )
+            network = Network(**{**described["network"], "hidden": tuple(described["network"]["hidden"])})
+            return Model(
+                network,
+                _layers(safetensors.numpy.load_file(place / _WEIGHTS), network),
+                FeatureEncoder.load(place / _ENCODER),
+                Target.from_json(described["target"]),
+                described["task"],
+                described["loss"],
+            )
+        except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError, safetensors.SafetensorError) as error:
+            raise InputError(f"The model in '{directory}' is damaged ({error}). Train it again, or copy it afresh.") from error
+
+
+def _layers(arrays: dict[str, np.ndarray], network: Network) -> tuple[Layer, ...]:
+    return tuple(Layer(arrays[f"{i}.weights"], arrays[f"{i}.biases"]) for i in range(len(network.hidden) + 1))
+
+
+@functools.partial(jax.jit, static_argnames="network")
+def _forward(parameters: tuple[Layer, ...], x: jax.Array, network: Network) -> jax.Array:
+    return network.apply(parameters, x)

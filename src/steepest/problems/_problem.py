@@ -1,0 +1,129 @@
+"""A Problem: what is minimised. Anything with a start and a loss that JAX can differentiate."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..errors import InputError
+
+Loss = Callable[[Any, Any], jax.Array]  # (parameters, batch) -> mean loss, a scalar
+Init = Callable[[jax.Array], Any]  # key -> parameters, any tree of float arrays
+
+
+class Instance(NamedTuple):
+    """A problem at one seed: its data parts are drawn, its arrays are on the device.
+
+    init and loss are hashable and equal for equal computations, which is what a compiled program is found again by.
+    train, validation, test: trees of arrays with rows first; None where there is no such part, and an empty tuple for
+    the training part of a loss without data.
+    """
+
+    init: Init
+    loss: Loss
+    train: Any
+    validation: Any = None
+    test: Any = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the training part; 1 where the loss takes no data."""
+        leaves = jax.tree.leaves(self.train)
+        return leaves[0].shape[0] if leaves else 1
+
+
+class Minimised(Protocol):
+    """What fit and race need of a problem."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a table or title."""
+
+    def instances(self, seeds: Iterable[int]) -> list[Instance]:
+        """The problem at each seed, all of equal shapes."""
+
+
+@dataclass(frozen=True)
+class _Start:
+    """An initialiser that always begins at the same point."""
+
+    leaves: tuple[np.ndarray, ...]
+    tree: Any
+
+    def __call__(self, key: jax.Array) -> Any:
+        return self.tree.unflatten([jnp.asarray(leaf) for leaf in self.leaves])
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+@dataclass(frozen=True)
+class _NoData:
+    """A loss without data, in the form of one with."""
+
+    loss: Callable[[Any], jax.Array]
+
+    def __call__(self, parameters: Any, batch: Any) -> jax.Array:
+        return self.loss(parameters)
+
+
+class Problem:
+    """Any loss that JAX can differentiate.
+
+    init: ``init(key) -> parameters``, or the parameters to start from: a tree of float arrays.
+    loss: ``loss(parameters, batch) -> scalar``, the mean over the batch's rows; ``loss(parameters)`` without data.
+    data: a tree of arrays with the same number of rows each; a batch is the same tree with fewer rows.
+    validation: the same for early stopping; without it the whole training loss is watched.
+    Raises InputError where the arrays' rows differ or the loss is not a finite-shaped scalar of floating dtype.
+
+    >>> import jax.numpy as jnp
+    >>> bowl = Problem(init=jnp.array([1.0, 2.0]), loss=lambda x: jnp.sum(x**2))
+    >>> bowl.instances([0])[0].rows
+    1
+    """
+
+    def __init__(
+        self,
+        init: Init | Any,
+        loss: Callable[..., jax.Array],
+        data: Any = None,
+        validation: Any = None,
+        *,
+        name: str = "problem",
+    ):
+        self.name = name
+        if not callable(init):
+            leaves, tree = jax.tree.flatten(init)
+            init = _Start(tuple(np.asarray(leaf, np.result_type(leaf, np.float32)) for leaf in leaves), tree)
+        if data is None and validation is not None:
+            raise InputError("A problem without data cannot have validation data. Give data as well.")
+        self._instance = Instance(
+            init, loss if data is not None else _NoData(loss), _arrays(data, "data"), _arrays(validation, "validation")
+        )
+        if data is None:
+            self._instance = self._instance._replace(train=())
+        _check_scalar(self._instance)
+
+    def instances(self, seeds: Iterable[int]) -> list[Instance]:
+        """The problem as it is, once a seed: its data parts do not depend on it."""
+        return [self._instance for _ in seeds]
+
+
+def _arrays(data: Any, what: str) -> Any:
+    if data is None:
+        return None
+    data = jax.tree.map(jnp.asarray, data)
+    rows = {array.shape[0] if array.ndim else 0 for array in jax.tree.leaves(data)}
+    if len(rows) != 1 or rows == {0}:
+        raise InputError(f"The arrays of {what} must have the same number of rows, at least one; received {sorted(rows)}.")
+    return data
+
+
+def _check_scalar(instance: Instance) -> None:
+    parameters = jax.eval_shape(instance.init, jax.random.key(0))
+    value = jax.eval_shape(instance.loss, parameters, instance.train)
+    if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
+        raise InputError(f"The loss must return one real number; it returned {value}. Take its mean over the batch.")

@@ -1,0 +1,123 @@
+"""What a race will run: every optimizer at every learning rate of its grid, for every seed."""
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .. import rules
+from ..errors import InputError
+from ..optimizer import Optimizer, optimizer
+from ..training import Settings
+
+
+class Entry(NamedTuple):
+    """One run to come: its number in the plan, its optimizer at its rate, its seed."""
+
+    run: int
+    optimizer: Optimizer
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """optimizers: by name, at their usual rate.  rates: the grid of each.  seeds: shared by all of them.
+
+    Seed s fixes split, start and minibatches for every optimizer and rate, so that runs can be compared in pairs.
+    """
+
+    optimizers: Mapping[str, Optimizer]
+    rates: Mapping[str, Sequence[float]]
+    seeds: Sequence[int]
+    settings: Settings
+
+    def entries(self) -> list[Entry]:
+        """Every run. Optimizers alternate, so that their programs compile side by side and a partial race is fair."""
+        longest = max(len(rates) for rates in self.rates.values())
+        runs = [
+            (self.optimizers[name].with_learning_rate(rates[i]), seed)
+            for seed in self.seeds
+            for i in _middle_first(longest)
+            for name, rates in self.rates.items()
+            if i < len(rates)
+        ]
+        return [Entry(number, *run) for number, run in enumerate(runs)]
+
+    def __len__(self) -> int:
+        return len(self.seeds) * sum(len(rates) for rates in self.rates.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values: what must be equal for results to be equal."""
+        return {
+            "optimizers": {name: dict(one.hyperparameters) for name, one in self.optimizers.items()},
+            "learning_rates": {name: list(rates) for name, rates in self.rates.items()},
+            "seeds": list(self.seeds),
+            **self.settings.to_json(),
+        }
+
+
+def plan_race(
+    optimizers: Iterable[str | Optimizer] | None = None,
+    *,
+    learning_rates: int | Sequence[float] = 13,
+    seeds: int | Sequence[int] = 3,
+    settings: Settings | None = None,
+) -> Plan:
+    """Plan a race.
+
+    optimizers: names or Optimizers; None takes the nine of the lecture.  learning_rates: how many half decades around
+    each one's usual rate (or a given Optimizer's own), the same number for all; or the rates themselves.
+    seeds: how many, or which.  Raises InputError for unknown names, rates out of range, or nothing to run.
+    """
+    given = [optimizer(one) if isinstance(one, str) else one for one in (optimizers or rules.RULES)]
+    if not given:
+        raise InputError(f"A race needs at least one optimizer; received none. Allowed: {', '.join(rules.RULES)}.")
+    named = {one.name: one for one in given}
+    if len(named) < len(given):
+        raise InputError(f"Each optimizer races once; received {', '.join(one.name for one in given)}. Drop the repeats.")
+    rates = {name: _grid(one, learning_rates) for name, one in named.items()}
+    return Plan(named, rates, _seeds(seeds), settings or Settings())
+
+
+def learning_rate_grid(centre: float, count: int) -> list[float]:
+    """*count* rates half a decade apart around *centre*, rising; an even count has one more below it.
+
+    >>> [f"{rate:.2g}" for rate in learning_rate_grid(1e-3, 5)]
+    ['0.0001', '0.00032', '0.001', '0.0032', '0.01']
+    """
+    return [centre * 10 ** ((i - count // 2) / 2) for i in range(count)]
+
+
+def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
+    if isinstance(rates, int):
+        if rates < 1:
+            raise InputError(f"learning_rates must be 1 or more; received {rates}. Try 13.")
+        return learning_rate_grid(one.learning_rate, rates)
+    distinct = sorted({one.with_learning_rate(rate).learning_rate for rate in rates})
+    if not distinct:
+        raise InputError("learning_rates is empty. Give how many (13), or a list of rates.")
+    return distinct
+
+
+def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not chosen or len(set(chosen)) < len(chosen) or any(not 0 <= seed < 2**31 for seed in chosen):
+        raise InputError(f"seeds must be different whole numbers from 0, at least one; received {seeds}. Try 3.")
+    return chosen
+
+
+def _middle_first(count: int) -> list[int]:
+    """Positions from the middle outwards: should a race be cut short, the likely rates have run."""
+    return sorted(range(count), key=lambda i: (abs(i - count // 2), i))
+
+
+def workers() -> int:
+    """Runs at a time: one a core. A small run's whole state then stays in that core's cache."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def seconds_at_most(runs: int, kinds: int, steps: int, step_seconds: float, compile_seconds: float) -> float:
+    """How long a race lasts if no run stops early: compiling each kind of optimizer, then stepping."""
+    cores = workers()
+    return (math.ceil(kinds / cores) - 1) * compile_seconds + runs * steps * step_seconds / min(cores, runs)

@@ -1,0 +1,118 @@
+"""The directory a race or a fit leaves: what was asked, every run, every curve, the model."""
+
+import hashlib
+import json
+import math
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ..problems import Minimised, Model, NetworkProblem
+from ..training import Run
+from ._race import RUN_SCHEMA, Race
+
+FORMAT = 1
+_LIBRARIES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "skrub")
+
+
+def save_race(race: Race, directory: Path, command: str = "") -> None:
+    """Write a race into an existing, empty directory: race.json, runs.parquet, curves.parquet, model/.
+
+    directory: usually a temporary one that is renamed when all is written.  command: the line that repeats the race.
+    """
+    winner = race.winner
+    told = {
+        "kind": "race",
+        **_about(race.problem, race.plan.to_json(), command),
+        "partial": not race.complete,
+        "seconds": race.seconds,
+        "verdict": race.verdict.to_json() if race.verdict else None,
+        "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
+    }
+    _write_tables(directory, "race.json", told, race.runs, race.curves, winner.model if winner else None)
+
+
+def save_fit(run: Run, directory: Path, command: str = "") -> None:
+    """Write one run into an existing, empty directory: run.json and the files a race leaves."""
+    problem = run.problem
+    model = problem.model(run.parameters, run.seed) if isinstance(problem, NetworkProblem) else None
+    test = problem.evaluate(model, run.seed) if isinstance(problem, NetworkProblem) and model else {}
+    spec = {
+        "optimizers": {run.optimizer.name: dict(run.optimizer.hyperparameters)},
+        "learning_rates": {run.optimizer.name: [run.optimizer.learning_rate]},
+        "schedule": repr(run.optimizer.schedule),
+        "transforms": [repr(transform) for transform in run.optimizer.transforms],
+        "seeds": [run.seed],
+        **run.settings.to_json(),
+    }
+    told = {
+        "kind": "fit",
+        **_about(problem, spec, command),
+        "partial": run.status == "interrupted",
+        "seconds": run.seconds,
+        "verdict": None,
+        "model": _about_model(0, run, test),
+    }
+    runs = pl.DataFrame([{"run": 0, "stage": "fit", **run.row()}], schema=RUN_SCHEMA)
+    curves = run.curves.select(pl.lit(0, pl.Int32).alias("run"), pl.all())
+    _write_tables(directory, "run.json", told, runs, curves, model)
+
+
+def _write_tables(
+    directory: Path, name: str, told: dict[str, Any], runs: pl.DataFrame, curves: pl.DataFrame, model: Model | None
+) -> None:
+    if model is not None:
+        metrics = {k: v for k, v in told["model"]["test"].items() if k not in ("confusion", "residuals")}
+        model.save(directory / "model", metrics)
+    runs.write_parquet(directory / "runs.parquet")
+    curves.write_parquet(directory / "curves.parquet")
+    (directory / name).write_text(json.dumps(_plain(told), indent=1, allow_nan=False))
+
+
+def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": problem.name}
+    spec: dict[str, Any] = {"data": problem.name}
+    unit = ""
+    if isinstance(problem, NetworkProblem):
+        data, unit = problem.describe_data(), problem.unit
+        spec |= {"target": problem.table.target_name, "task": problem.table.task, **problem.to_json()}
+    spec |= plan
+    fixed = json.dumps(_plain([spec, data.get("fingerprint")]), sort_keys=True)
+    return {
+        "format": FORMAT,
+        "steepest": version("steepest"),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        "spec": spec,
+        "spec_hash": hashlib.sha256(fixed.encode()).hexdigest(),
+        "data": data,
+        "metric": {"name": "validation loss", "unit": unit, "lower_is_better": True},
+    }
+
+
+def _about_model(number: int, run: Run, test: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": number,
+        "optimizer": run.optimizer.name,
+        "learning_rate": run.optimizer.learning_rate,
+        "seed": run.seed,
+        "validation_loss": run.best_loss,
+        "epoch": run.best_epoch,
+        "test": test,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no infinity and no NaN: they become None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,136 @@
+"""Who won: each optimizer's best learning rate by the median over seeds, then the best of those."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+NAMES = {
+    "sgd": "SGD",
+    "momentum": "Momentum",
+    "nesterov": "Nesterov",
+    "nesterov_lookahead": "Nesterov (look-ahead)",
+    "adagrad": "Adagrad",
+    "rmsprop": "RMSProp",
+    "adadelta": "Adadelta",
+    "adam": "Adam",
+    "adamax": "Adamax",
+    "nadam": "Nadam",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An optimizer at its best learning rate.
+
+    median, low, high: best watched loss over the seeds there; infinite where runs diverged.
+    runs, diverged: over its whole grid.  at_edge: the best rate is the grid's first or last, so better may lie beyond.
+    usual_learning_rate, usual_median: the grid's centre, untuned, and its median.
+    """
+
+    optimizer: str
+    learning_rate: float
+    median: float
+    low: float
+    high: float
+    runs: int
+    diverged: int
+    at_edge: bool
+    usual_learning_rate: float
+    usual_median: float
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The recommendation, and all standings, best first.
+
+    confirmed: whether fresh seeds bore it out; for now never, so differences may be luck.
+    """
+
+    sentence: str
+    confirmed: bool
+    optimizer: str
+    learning_rate: float
+    leaderboard: tuple[Standing, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; infinite losses become None."""
+        board = [{k: _finite(v) for k, v in asdict(standing).items()} for standing in self.leaderboard]
+        return {**asdict(self), "leaderboard": board}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def judge(runs: pl.DataFrame, usual: Mapping[str, float], unit: str) -> Verdict | None:
+    """The verdict on a table of runs; None where no run ended without diverging.
+
+    usual: each optimizer's untuned rate.  unit: of the loss.  Interrupted runs are left out; a diverged run counts as
+    an infinite loss, never as missing, since dropping it would reward a rate for diverging.
+    """
+    ended = runs.filter(pl.col("status") != "interrupted")
+    standings = [_standing(ended.filter(pl.col("optimizer") == name), name, rate) for name, rate in usual.items()]
+    board = sorted((s for s in standings if s is not None), key=lambda s: (s.median, s.high))
+    if not board or not math.isfinite(board[0].median):
+        return None
+    first = board[0]
+    return Verdict(_sentence(board, unit, ended["seed"].n_unique()), False, first.optimizer, first.learning_rate, tuple(board))
+
+
+def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
+    if runs.is_empty():
+        return None
+    loss = pl.when(pl.col("status") == "diverged").then(math.inf).otherwise(pl.col("best_validation_loss"))
+    rates = (
+        runs.with_columns(loss=loss)
+        .group_by("learning_rate")
+        .agg(median=pl.col("loss").median(), low=pl.col("loss").min(), high=pl.col("loss").max(), seeds=pl.len())
+        .filter(pl.col("seeds") == pl.col("seeds").max())  # a partial race compares only rates with as many seeds
+        .sort("learning_rate")
+    )
+    # Where all diverged the rate nearest the usual one is named.
+    best = rates.sort("median", "high", (pl.col("learning_rate") / usual).log().abs()).row(0, named=True)
+    at_usual = rates.filter((pl.col("learning_rate") / usual - 1).abs() < 1e-9)
+    edges = (rates["learning_rate"][0], rates["learning_rate"][-1])
+    return Standing(
+        optimizer=name,
+        learning_rate=best["learning_rate"],
+        median=best["median"],
+        low=best["low"],
+        high=best["high"],
+        runs=len(runs),
+        diverged=int((runs["status"] == "diverged").sum()),
+        at_edge=len(rates) > 1 and best["learning_rate"] in edges,
+        usual_learning_rate=usual,
+        usual_median=at_usual["median"][0] if len(at_usual) else math.nan,
+    )
+
+
+def _sentence(board: Sequence[Standing], unit: str, seeds: int) -> str:
+    first = board[0]
+    told = (
+        f"Use {NAMES.get(first.optimizer, first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
+        f"median validation loss {first.median:.3g} {unit} over {seeds} seed{'s' if seeds > 1 else ''}"
+    )
+    if len(board) > 1:
+        next_best = board[1]
+        told += (
+            f"; next is {NAMES.get(next_best.optimizer, next_best.optimizer)} at {rate(next_best.learning_rate)} "
+            f"with {next_best.median:.3g}"
+        )
+    return told + "."
+
+
+def rate(learning_rate: float) -> str:
+    """A learning rate as people write it.
+
+    >>> rate(0.0031622776), rate(1e-5), rate(1.0)
+    ('0.0032', '1e-5', '1')
+    """
+    if learning_rate >= 1e-3:
+        return f"{learning_rate:.2g}"
+    mantissa, exponent = f"{learning_rate:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"

@@ -1,0 +1,134 @@
+"""Train: the compiled loop, called a block of epochs at a time so that a person can watch and stop it."""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..optimizer import Adam, Optimizer
+from ..problems import Init, Instance, Loss, Minimised
+from ._loop import DIVERGED as DIVERGED_CODE
+from ._loop import RUNNING, Patience, begin, first_losses, train_epochs
+from ._loop import STOPPED as STOPPED_CODE
+from ._run import DIVERGED, INTERRUPTED, OK, STOPPED, Run, curves_table
+from ._sampling import Sampling, minibatches, steps_per_epoch
+from ._settings import Settings
+
+# What one call of the compiled loop is given, whatever the number of epochs, so that it compiles once: at most so many
+# row numbers (4 MB of int32) and steps (about a tenth of a second of a small network), but at least an epoch.
+_CALL_ROWS = 2**20
+_CALL_STEPS = 4096
+# A person who watches hears of a run about this often.
+_WATCH_SECONDS = 0.5
+
+Watch = Callable[[int, float, float], bool]  # (epoch, train loss, watched loss) -> go on?
+
+
+def fit(
+    problem: Minimised,
+    optimizer: Optimizer | None = None,
+    *,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    patience: int | None = 10,
+    sampling: Sampling = "shuffled",
+    seed: int = 0,
+    watch: Watch | None = None,
+) -> Run:
+    """Minimise a problem with an optimizer (Adam at its usual rate if none is given).
+
+    epochs, batch_size, patience, sampling: as in ``Settings``.  seed: fixes the split, the start and the minibatches.
+    watch: called every half second or so with the epoch, the training and the watched loss; the run ends, interrupted,
+    when it returns False.
+    A diverged run is returned like any other, with that status. Raises InputError for numbers out of range and where
+    the batch is larger than the data.
+
+    >>> import jax.numpy as jnp
+    >>> from steepest.problems import Problem
+    >>> bowl = Problem(init=jnp.array([1.0, 2.0]), loss=lambda x: jnp.sum(x**2))
+    >>> fit(bowl, Adam(learning_rate=0.1), epochs=200, patience=None).best_loss < 1e-6
+    True
+    """
+    settings = Settings(epochs, batch_size, patience, sampling=sampling)
+    (instance,) = problem.instances([seed])
+    return fit_instance(problem, instance, optimizer or Adam(), settings, seed, watch)
+
+
+def fit_instance(
+    problem: Minimised,
+    instance: Instance,
+    optimizer: Optimizer,
+    settings: Settings,
+    seed: int,
+    watch: Watch | None = None,
+    *,
+    watch_seconds: float = _WATCH_SECONDS,
+) -> Run:
+    """``fit`` for a problem whose instance at this seed is at hand.
+
+    watch_seconds: about how often to call *watch*; infinity for as seldom as the compiled loop returns anyway.
+    """
+    started = time.perf_counter()
+    batch_size = settings.batch_size_for(instance.rows)
+    steps = steps_per_epoch(instance.rows, batch_size)
+    most = max(1, min(_CALL_STEPS // steps, _CALL_ROWS // (steps * batch_size)))
+    patience = Patience(settings.patience_epochs, settings.least_improvement)
+    data = (instance.train, instance.validation)
+    parameters, key, first = _start(seed, *data, init=instance.init, loss=instance.loss)
+    progress = begin(parameters, optimizer.init(parameters, key), *first)
+    curves = [np.asarray(first, np.float64).reshape(2, 1)]
+    done, going = 0, True
+    epochs = 1 if watch and watch_seconds < np.inf else most
+    while going and done < settings.epochs:
+        called = time.perf_counter()
+        epochs = min(epochs, settings.epochs - done)
+        rows = _minibatches(instance.rows, batch_size, seed, done, most, settings.sampling)
+        progress, losses = _train(progress, optimizer, *data, rows, epochs, patience, loss=instance.loss)
+        ran = int(progress.epoch) - done
+        curves.append(np.asarray(losses, np.float64)[:, :ran])
+        done += ran
+        if int(progress.status) != RUNNING:
+            break
+        going = watch is None or watch(done, *curves[-1][:, -1])
+        pace = (time.perf_counter() - called) / ran
+        epochs = int(np.clip(watch_seconds / pace, 1, most))
+    interrupted = not going and done < settings.epochs
+    return Run(
+        problem=problem,
+        optimizer=optimizer,
+        settings=settings,
+        seed=seed,
+        status=INTERRUPTED if interrupted else _STATUS[int(progress.status)],
+        parameters=progress.best,
+        last=progress.parameters,
+        curves=curves_table(*np.concatenate(curves, axis=1), steps),
+        best_epoch=int(progress.best_epoch),
+        best_loss=float(progress.best_loss),
+        steps=int(progress.optimizer.t),
+        seconds=time.perf_counter() - started,
+    )
+
+
+@functools.partial(jax.jit, static_argnames=("init", "loss"))
+def _start(seed: Any, train: Any, validation: Any, *, init: Init, loss: Loss) -> tuple:
+    """Initial parameters, a key for gradient noise, and the losses there."""
+    start, noise = jax.random.split(jax.random.key(seed))
+    parameters = init(start)
+    return parameters, noise, first_losses(parameters, train, validation, loss=loss)
+
+
+_train = jax.jit(train_epochs, static_argnames="loss", donate_argnames="progress")
+
+
+_STATUS = {RUNNING: OK, STOPPED_CODE: STOPPED, DIVERGED_CODE: DIVERGED}
+
+
+@functools.lru_cache(maxsize=32)
+def _minibatches(rows: int, batch_size: int, seed: int, first: int, epochs: int, sampling: Sampling) -> jax.Array:
+    """Minibatches of some epochs, on the device; the runs of a race that share a seed share them."""
+    drawn = minibatches(rows, batch_size, seed=seed, first_epoch=first, epochs=epochs, sampling=sampling)
+    return jnp.asarray(drawn)

@@ -1,0 +1,143 @@
+"""The compiled loop: minibatch steps, an evaluation after each epoch, early stopping, in one program.
+
+A call trains for up to as many epochs as it is given minibatches for. Everything that is a number (learning rate,
+other hyperparameters, patience, how many epochs) is an argument, so one program serves every run of the same shape.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ..optimizer import Optimizer, OptimizerState
+from ..problems import Loss
+
+RUNNING, STOPPED, DIVERGED = 0, 1, 2
+
+# An epoch whose mean loss exceeds the loss before training this many times over will not come back.
+DIVERGENCE_FACTOR = 1e3
+
+
+class Progress(NamedTuple):
+    """Where a run stands between two epochs.
+
+    best, best_loss, best_epoch: the parameters with the lowest watched loss so far, that loss, and when.
+    first_loss: the training loss before the first step.  waited: epochs since the best one.  status: a code above.
+    """
+
+    parameters: Any
+    optimizer: OptimizerState
+    best: Any
+    best_loss: jax.Array
+    best_epoch: jax.Array
+    first_loss: jax.Array
+    epoch: jax.Array
+    waited: jax.Array
+    status: jax.Array
+
+
+class Patience(NamedTuple):
+    """Stop after *epochs* epochs in which the watched loss did not fall by *least* (relative to its best)."""
+
+    epochs: float
+    least: float
+
+
+def first_losses(parameters: Any, train: Any, validation: Any, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
+    """The losses (train, watched) before the first step."""
+    first = loss(parameters, train)
+    return first, first if validation is None else loss(parameters, validation)
+
+
+def begin(parameters: Any, state: OptimizerState, first: jax.Array, watched: jax.Array) -> Progress:
+    """Progress before the first step, at these losses.
+
+    Every field has a buffer of its own, since the compiled loop writes its result over what it is given.
+    """
+    best, best_epoch, epoch, waited = jax.tree.map(jnp.copy, parameters), *(jnp.zeros((), jnp.int32) for _ in range(3))
+    status = jnp.where(jnp.isfinite(first), RUNNING, DIVERGED).astype(jnp.int32)
+    return Progress(parameters, state, best, jnp.copy(watched), best_epoch, jnp.copy(first), epoch, waited, status)
+
+
+def train_epochs(
+    progress: Progress,
+    optimizer: Optimizer,
+    train: Any,
+    validation: Any,
+    minibatches: jax.Array,
+    epochs: jax.Array,
+    patience: Patience,
+    *,
+    loss: Loss,
+) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
+    """Train for *epochs* epochs, fewer when the run stops early or diverges.
+
+    minibatches: row numbers (at least *epochs*, steps, batch size).  loss: ``loss(parameters, batch)``, a mean.
+    Returns the progress and the losses (train, validation) of each epoch, NaN for those not run; the training loss is
+    the mean over the epoch's minibatches, the validation loss that of the whole part at the epoch's end (of the
+    training part where there is no validation part).
+    """
+
+    def going(carry: tuple) -> jax.Array:
+        progress, done, _ = carry
+        return (done < epochs) & (progress.status == RUNNING)
+
+    def epoch(carry: tuple) -> tuple:
+        progress, done, curves = carry
+        progress, losses = _epoch(progress, optimizer, train, validation, minibatches[done], patience, loss)
+        curves = tuple(curve.at[done].set(value) for curve, value in zip(curves, losses, strict=True))
+        return progress, done + 1, curves
+
+    blank = jnp.full(minibatches.shape[0], jnp.nan, progress.first_loss.dtype)
+    progress, _, curves = jax.lax.while_loop(going, epoch, (progress, 0, (blank, blank)))
+    return progress, curves
+
+
+def _epoch(
+    progress: Progress, optimizer: Optimizer, train: Any, validation: Any, rows: jax.Array, patience: Patience, loss: Loss
+) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
+    def one(carry: tuple, batch_rows: jax.Array) -> tuple:
+        return step(*carry, rows_of(train, batch_rows), optimizer, loss)
+
+    carry, losses = jax.lax.scan(one, (progress.parameters, progress.optimizer), rows)
+    parameters, state = carry
+    train_loss = jnp.mean(losses)
+    watched = loss(parameters, train if validation is None else validation)
+    return _judge(progress, parameters, state, train_loss, watched, patience), (train_loss, watched)
+
+
+def step(parameters: Any, state: OptimizerState, batch: Any, optimizer: Optimizer, loss: Loss) -> tuple:
+    """One step of the recipe: gradient of the loss on a minibatch, the rule, the move. Returns the batch's loss too."""
+    point = optimizer.gradient_point(parameters, state)
+    value, gradients = jax.value_and_grad(loss)(point, batch)
+    steps, state = optimizer.update(gradients, state)
+    parameters = jax.tree.map(lambda p, s: (p + s).astype(p.dtype), parameters, steps)
+    return (parameters, state), value
+
+
+def rows_of(data: Any, rows: jax.Array) -> Any:
+    """The rows with these numbers, of each array in a tree; a Problem without data has an empty tree."""
+    return jax.tree.map(lambda array: array.at[rows].get(mode="promise_in_bounds"), data)
+
+
+def _judge(
+    before: Progress, parameters: Any, state: OptimizerState, train_loss: jax.Array, watched: jax.Array, patience: Patience
+) -> Progress:
+    """Keep the best parameters, count the wait, set the status."""
+    better = watched < before.best_loss
+    worth = watched < before.best_loss - patience.least * jnp.abs(before.best_loss)
+    waited = jnp.where(worth, 0, before.waited + 1)
+    lost = ~jnp.isfinite(train_loss) | ~jnp.isfinite(watched)
+    lost |= train_loss > DIVERGENCE_FACTOR * jnp.maximum(jnp.abs(before.first_loss), 1e-3)
+    status = jnp.where(lost, DIVERGED, jnp.where(waited >= patience.epochs, STOPPED, RUNNING)).astype(jnp.int32)
+    return Progress(
+        parameters,
+        state,
+        jax.tree.map(lambda new, old: jnp.where(better, new, old), parameters, before.best),
+        jnp.where(better, watched, before.best_loss),
+        jnp.where(better, before.epoch + 1, before.best_epoch),
+        before.first_loss,
+        before.epoch + 1,
+        waited,
+        status,
+    )

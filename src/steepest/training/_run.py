@@ -1,0 +1,80 @@
+"""What a run leaves: its parameters, its curves, and how it ended."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ..optimizer import Optimizer
+from ..problems import Minimised
+from ._settings import Settings
+
+OK, STOPPED, DIVERGED, INTERRUPTED = "ok", "stopped", "diverged", "interrupted"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training, ended.
+
+    parameters: those with the lowest watched loss (validation where there is a validation part).  last: the final ones.
+    curves: a row an epoch, from 0 (before the first step): epoch, step, train_loss, validation_loss.
+    status: ``ok`` (all epochs), ``stopped`` (early), ``diverged`` or ``interrupted``.
+    steps: minibatch steps taken.  seconds: wall time, compilation included in the first of its kind.
+    """
+
+    problem: Minimised
+    optimizer: Optimizer
+    settings: Settings
+    seed: int
+    status: str
+    parameters: Any
+    last: Any
+    curves: pl.DataFrame
+    best_epoch: int
+    best_loss: float
+    steps: int
+    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """Epochs trained."""
+        return len(self.curves) - 1
+
+    def row(self) -> dict[str, Any]:
+        """This run as a row of a table of runs."""
+        final = self.curves.row(-1, named=True)
+        return {
+            "optimizer": self.optimizer.name,
+            "learning_rate": self.optimizer.learning_rate,
+            "seed": self.seed,
+            "status": self.status,
+            "epochs": self.epochs,
+            "steps": self.steps,
+            "best_epoch": self.best_epoch,
+            "train_loss": final["train_loss"],
+            "validation_loss": final["validation_loss"],
+            "best_validation_loss": self.best_loss,
+            "seconds": self.seconds,
+        }
+
+    def __repr__(self) -> str:
+        ended = {OK: "ran all", STOPPED: "stopped early after", DIVERGED: "diverged in", INTERRUPTED: "interrupted after"}
+        return (
+            f"Run of {self.optimizer.name} at {self.optimizer.learning_rate:.4g} on {self.problem.name}, seed {self.seed}: "
+            f"{ended[self.status]} {self.epochs} epochs ({self.steps} steps, {self.seconds:.1f} s), "
+            f"best loss {self.best_loss:.4g} at epoch {self.best_epoch}"
+        )
+
+
+def curves_table(train: np.ndarray, validation: np.ndarray, steps_per_epoch: int) -> pl.DataFrame:
+    """A run's curves as a table.  train, validation: losses at epoch 0, 1, ..., equally long."""
+    epoch = np.arange(len(train), dtype=np.int32)
+    return pl.DataFrame(
+        {
+            "epoch": epoch,
+            "step": epoch * steps_per_epoch,
+            "train_loss": np.asarray(train, np.float64),
+            "validation_loss": np.asarray(validation, np.float64),
+        }
+    )
