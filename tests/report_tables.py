@@ -13,8 +13,10 @@ FLOOR = {"adam": 0.05, "nadam": 0.052, "rmsprop": 0.07, "adamax": 0.06, "adagrad
 START = 1.1
 
 
-def race_directory(path: Path, *, optimizers=NINE, rates=13, seeds=3, classes=("class_0", "class_1", "class_2"), **facts) -> Path:
-    """A race in which each optimizer's loss is a parabola in the logarithm of its rate, and diverges far above its best."""
+def race_directory(
+    path: Path, *, optimizers=NINE, rates=13, seeds=3, classes=("class_0", "class_1", "class_2"), **facts
+) -> Path:
+    """A race in which each optimizer's loss is a parabola in log rate; far above its best it diverges."""
     runs, curves = [], []
     rng = np.random.default_rng(0)
     for optimizer in optimizers:
@@ -27,7 +29,9 @@ def race_directory(path: Path, *, optimizers=NINE, rates=13, seeds=3, classes=("
 
 def _add_run(runs, curves, optimizer, rate, seed, best, rng) -> None:
     away = np.log10(rate / best)
-    floor = FLOOR.get(optimizer, 0.09) * 10 ** (0.35 * away**2 if away < 0 else 0.8 * away**2) * np.exp(rng.normal(0, 0.15))
+    floor = (
+        FLOOR.get(optimizer, 0.09) * 10 ** (0.35 * away**2 if away < 0 else 0.8 * away**2) * np.exp(rng.normal(0, 0.15))
+    )
     lost = away > 1.2 + 0.2 * seed
     epochs = 3 if lost else int(rng.integers(25, 41))
     floor = min(floor, 1e6) if away > 0.5 else min(floor, START * 0.97)
@@ -52,8 +56,11 @@ def _add_run(runs, curves, optimizer, rate, seed, best, rng) -> None:
 def race_facts(runs, optimizers, seeds, classes) -> dict:
     ranks = sorted((_rank(runs, optimizer) for optimizer in optimizers), key=lambda rank: rank["median"])
     first = ranks[0]
-    chosen = next(r for r in runs if r["optimizer"] == first["optimizer"] and r["learning_rate"] == first["learning_rate"])
-    sentence = f"Use {first['optimizer'].capitalize()} at a learning rate of 0.001: its median validation loss, 0.05 nats, is the lowest."
+    chosen = next(
+        r for r in runs if r["optimizer"] == first["optimizer"] and r["learning_rate"] == first["learning_rate"]
+    )
+    name = first["optimizer"].capitalize()
+    sentence = f"Use {name} at a learning rate of 0.001: its median validation loss, 0.05 nats, is the lowest."
     grid = {o: sorted({r["learning_rate"] for r in runs if r["optimizer"] == o}) for o in optimizers}
     return shared_facts(classes) | {
         "kind": "race",

@@ -16,15 +16,16 @@ from ..errors import InputError
 FORMAT = 1
 FILES = {"race": "race.json", "fit": "run.json"}
 
+_Kinds = dict[str, tuple[type, ...]]
 _NUMBER = (int, float, NoneType)
-_RANK = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
+_RANK: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
 _RANK |= {"runs": (int,), "diverged": (int,)}
-_VERDICT = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,)}
-_MODEL = {"optimizer": (str,), "learning_rate": _NUMBER, "test": (dict, NoneType)}
-_FACTS = {"versions": (dict,), "created": (str,), "command": (str,), "spec": (dict,), "data": (dict,)}
+_VERDICT: _Kinds = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,)}
+_MODEL: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER}
+_FACTS: _Kinds = {"versions": (dict,), "created": (str,), "command": (str,), "spec": (dict,), "data": (dict,)}
 _FACTS |= {"verdict": (dict, NoneType), "model": (dict, NoneType), "metric": (dict, NoneType)}
-_CONFUSION = {"labels": (list,), "counts": (list,)}
-_RESIDUALS = {"actual": (list,), "predicted": (list,)}
+_CONFUSION: _Kinds = {"labels": (list,), "counts": (list,)}
+_RESIDUALS: _Kinds = {"actual": (list,), "predicted": (list,)}
 
 _RUNS = {"run": int, "optimizer": str, "learning_rate": float, "seed": int, "status": str, "epochs": float}
 _RUNS |= {"best_epoch": float, "train_loss": float, "best_validation_loss": float}
@@ -69,7 +70,8 @@ def read(directory: str | Path) -> Record:
     kind = next((kind for kind, name in FILES.items() if (path / name).is_file()), None)
     if kind is None:
         raise InputError(
-            f"'{path}' holds neither race.json nor run.json; give a directory that `steepest race` or `steepest fit` wrote."
+            f"'{path}' holds neither race.json nor run.json; give a directory that `steepest race` or "
+            "`steepest fit` wrote."
         )
     facts = _facts(path / FILES[kind], kind)
     runs, curves = _columns(path / "runs.parquet", _RUNS), _columns(path / "curves.parquet", _CURVES)
@@ -95,30 +97,32 @@ def _facts(file: Path, kind: str) -> dict[str, Any]:
         raise InputError(
             f"'{file}' has format {facts['format']}, and this steepest reads up to {FORMAT}; update steepest."
         )
+    facts = {"verdict": None, "model": None, "metric": None, **facts}
     _check(file, facts, _FACTS)
     _check_parts(file, facts)
     return facts
 
 
-def _check(file: Path, part: Any, allowed: dict[str, tuple[type, ...]], where: str = "") -> None:
+def _check(file: Path, part: Any, allowed: _Kinds, where: str = "") -> None:
     if not isinstance(part, dict):
         raise _damaged(file, f"{where or 'the whole'} is not an object")
     for key, types in allowed.items():
-        if not isinstance(part.get(key), types):
+        if key not in part or not isinstance(part[key], types):
             raise _damaged(file, f"'{where}{key}' is {'missing' if key not in part else 'of the wrong kind'}")
 
 
 def _check_parts(file: Path, facts: dict[str, Any]) -> None:
-    if verdict := facts.get("verdict"):
+    if verdict := facts["verdict"]:
         _check(file, verdict, _VERDICT, "verdict.")
         for rank in verdict["leaderboard"]:
             _check(file, rank, _RANK, "verdict.leaderboard.")
-    if model := facts.get("model"):
+    if model := facts["model"]:
         _check(file, model, _MODEL, "model.")
-        _check_test(file, model["test"] or {})
+        _check_test(file, model.get("test") or {})
 
 
-def _check_test(file: Path, test: dict[str, Any]) -> None:
+def _check_test(file: Path, test: Any) -> None:
+    _check(file, test, {}, "model.test")
     if confusion := test.get("confusion"):
         _check(file, confusion, _CONFUSION, "model.test.confusion.")
         size = len(confusion["labels"])

@@ -14,13 +14,15 @@ HEIGHT, TOP, BOTTOM = 440, 16, 52
 PARTS = {"validation_loss": "validation", "train_loss": "training"}
 # More points than pixels cost bytes and show nothing.
 MOST_POINTS = 400
+# With more optimizers than this, their training curves are there but hidden until asked for.
+FEW = 3
 
 
 class Curves(NamedTuple):
     """One optimizer's curves of one kind. epochs: shape (e,). seeds: a row a run, (r, e), NaN where it had ended.
 
-    median: shape (e,), over the runs still training; NaN once fewer than half of them are, since the few that train
-    longest would then speak for all.
+    median: shape (e,). A run that stopped early counts with its last loss from then on, or the median would jump when
+    one drops out; a run that diverged counts as infinitely bad, and where the median is infinite it is NaN here.
     """
 
     epochs: np.ndarray
@@ -36,16 +38,26 @@ def curves(record: Record, runs: np.ndarray, part: str) -> Curves:
     row = np.searchsorted(runs, columns["run"][mine])
     seeds = np.full((len(runs), len(epochs)), np.nan)
     seeds[row, column] = columns[part][mine]
-    there = np.isfinite(seeds).sum(axis=0)
-    enough = (there > 0) & (2 * there >= len(runs))
-    median = np.full(len(epochs), np.nan)
-    if enough.any():
-        median[enough] = np.nanmedian(np.where(np.isfinite(seeds), seeds, np.nan)[:, enough], axis=0)
-    return Curves(epochs, seeds, median)
+    lost = np.isin(runs, record.runs["run"][record.runs["status"] == "diverged"])
+    return Curves(epochs, seeds, _median(seeds, lost))
+
+
+def _median(seeds: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """The median over rows. seeds: (r, e), NaN after a row's end.  lost: (r,), True where that end was a divergence."""
+    held = seeds.copy()
+    for row, diverged in zip(held, lost, strict=True):
+        there = np.flatnonzero(np.isfinite(row))
+        if len(there):
+            row[there[-1] + 1 :] = np.inf if diverged else row[there[-1]]
+    known = held[~np.isnan(held).all(axis=1)]
+    if not len(known):
+        return np.full(seeds.shape[1], np.nan)
+    middle = np.median(known, axis=0)
+    return np.where(np.isfinite(middle), middle, np.nan)
 
 
 def chosen_runs(record: Record, order: list[str]) -> dict[str, np.ndarray]:
-    """The numbers of each optimizer's runs at its best learning rate, ascending; optimizers without one are left out."""
+    """The numbers of each optimizer's runs at its best learning rate, ascending; none for one without a best."""
     runs = record.runs
     if record.verdict is None:
         wanted = {optimizer: runs["learning_rate"][runs["optimizer"] == optimizer] for optimizer in order}
@@ -65,16 +77,27 @@ def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
     found = chosen_runs(record, order)
     all_chosen = np.concatenate([*found.values(), np.array([], int)])
     shown = np.isin(record.curves["run"], all_chosen)
-    losses = np.concatenate([record.curves[part][shown] for part in PARTS])
-    if not np.isfinite(losses).any():
+    axis, looks = _axis(record, shown), styles(order)
+    if axis is None:
         return None
-    axis, looks = scale(record, losses), styles(order)
     chart = _frame(axis, unit)
     for optimizer in reversed(list(found)):
         for part, words in PARTS.items():
             _add_curves(chart, curves(record, found[optimizer], part), optimizer, words, looks[optimizer])
+    if len(found) > FEW and np.isfinite(record.curves["validation_loss"][shown]).any():
+        chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == "training")
     _add_labels(chart, record, found, axis)
     return Chart("losses", "Loss curves", chart, _finding(record, found, unit))
+
+
+def _axis(record: Record, shown: np.ndarray) -> Scale | None:
+    validation, train = (record.curves[part][shown] for part in PARTS)
+    if not np.isfinite([validation, train]).any():
+        return None
+    if np.isfinite(validation).any() and np.nanmin(validation) > 0:
+        # A training loss may fall by decades more than the validation loss, which is what the chart is about.
+        train = np.maximum(train, np.nanmin(validation) / 4)
+    return scale(record, np.concatenate([validation, train]))
 
 
 def _frame(axis: Scale, unit: str) -> go.Figure:
@@ -107,7 +130,9 @@ def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, styl
         line=look | {"width": 2.4 if part == "validation" else 1.6},
         marker=spaced,
         meta=meta | {"seeds": False},
-        hovertext=[f"{plotly_text(name)}<br>epoch {e:g}: {number(m)}" for e, m in zip(epochs, drawn.median[kept], strict=True)],
+        hovertext=[
+            f"{plotly_text(name)}<br>epoch {e:g}: {number(m)}" for e, m in zip(epochs, drawn.median[kept], strict=True)
+        ],
         hoverinfo="text",
     )
 
@@ -130,7 +155,9 @@ def _add_labels(chart: go.Figure, record: Record, found: dict[str, np.ndarray], 
         text, color = plotly_text(proper_name(optimizer), 12), text_color(styles(found)[optimizer].color)
         where = {"xref": "paper", "x": 1, "yref": "paper", "y": (height + 0.06) / 1.11}
         font = {"color": color, "size": 12}
-        chart.add_annotation(**where, text=text, name=optimizer, xanchor="left", xshift=6, showarrow=False, font=font)
+        chart.add_annotation(
+            **where, text=text, name=optimizer, xanchor="left", yanchor="middle", xshift=6, showarrow=False, font=font
+        )
 
 
 def spread(heights: list[float], room: float, *, lowest: float, highest: float) -> list[float]:
@@ -161,7 +188,12 @@ def _finding(record: Record, found: dict[str, np.ndarray], unit: str) -> str:
             drawn, part = curves(record, runs, "train_loss"), "training"
         if np.isfinite(drawn.median).any():
             at = int(np.nanargmin(drawn.median))
-            said.append((float(drawn.median[at]), f"{proper_name(optimizer)} {number(drawn.median[at])} at epoch {drawn.epochs[at]:g}"))
+            said.append(
+                (
+                    float(drawn.median[at]),
+                    f"{proper_name(optimizer)} {number(drawn.median[at])} at epoch {drawn.epochs[at]:g}",
+                )
+            )
             kind = part
     seeds = max(len(runs) for runs in found.values())
     over = f"Median {kind} loss over {count(seeds, 'seed')}" if seeds > 1 else f"{kind.capitalize()} loss"
@@ -177,7 +209,9 @@ def loss_table(record: Record, order: list[str]) -> Table:
     rows = [[f"{epoch:g}", *(number(_at(one, epoch)) for one in drawn.values())] for epoch in kept]
     rates = {o: record.runs["learning_rate"][np.isin(record.runs["run"], runs)][0] for o, runs in found.items()}
     head = [f"{proper_name(o)} at {rate(rates[o])}, {PARTS[part]}" for o, part in drawn]
-    return Table("Median loss over seeds, by epoch (— where fewer than half still train)", ["Epoch", *head], rows)
+    return Table(
+        "Median loss over seeds, by epoch; a run that stopped counts with its last loss", ["Epoch", *head], rows
+    )
 
 
 def _at(drawn: Curves, epoch: float) -> float | None:

@@ -7,7 +7,7 @@ import numpy as np
 from ._format import count, number, percent, plotly_text
 from ._style import FAINT, INK, PAPER, QUIET, STYLES, Chart, Table, figure
 
-SHADES = [[0, PAPER], [1, "#123f73"]]
+SHADES = [[0, "#f1f4f8"], [1, "#123f73"]]
 # Above this many classes a count no longer fits into its cell; the table under the chart still has every one.
 MOST_WRITTEN = 16
 SHARES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
@@ -48,15 +48,18 @@ def _confusion(confusion: dict[str, Any]) -> tuple[Chart, Table]:
         hovertext=hover, hoverinfo="text",
     )  # fmt: skip
     if len(labels) <= MOST_WRITTEN:
-        for i in places:
-            for j in places:
-                color = PAPER if shares[i, j] > 0.45 else (INK if counts[i, j] else QUIET)
-                chart.add_annotation(x=j, y=i, text=str(counts[i, j]), showarrow=False, font={"color": color, "size": 13})
+        # All at once: adding them one by one takes quadratic time.
+        chart.update_layout(annotations=[_written(i, j, counts[i, j], shares[i, j]) for i in places for j in places])
     chart.update_xaxes(ticks, title_text="predicted", automargin=True, showline=False, ticks="")
-    chart.update_yaxes(ticks, title_text="actual", automargin=True, autorange="reversed")
+    chart.update_yaxes(ticks, title_text="actual", automargin=True, autorange="reversed", showline=False)
     table = Table("Test rows, by actual class (rows) and predicted class (columns)", ["Actual", *labels],
                   [[label, *map(str, row)] for label, row in zip(labels, counts.tolist(), strict=True)])  # fmt: skip
     return Chart("confusion", "Confusion matrix", chart, _confusion_finding(labels, counts)), table
+
+
+def _written(i: int, j: int, rows: int, share: float) -> dict[str, Any]:
+    color = PAPER if share > 0.45 else (INK if rows else QUIET)
+    return {"x": j, "y": i, "text": str(rows), "showarrow": False, "font": {"color": color, "size": 13}}
 
 
 def _cell(labels: list[str], counts: np.ndarray, shares: np.ndarray, i: int, j: int) -> str:
@@ -66,7 +69,8 @@ def _cell(labels: list[str], counts: np.ndarray, shares: np.ndarray, i: int, j: 
 
 def _confusion_finding(labels: list[str], counts: np.ndarray) -> str:
     right, everything = int(np.trace(counts)), int(counts.sum())
-    said = f"Confusion matrix of {count(len(labels), 'class', 'classes')}: {right:,} of {everything:,} test rows are on the diagonal"
+    said = f"Confusion matrix of {count(len(labels), 'class', 'classes')}: "
+    said += f"{right:,} of {everything:,} test rows are on the diagonal"
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
         return said + ", and no row was put into a wrong class."
@@ -79,21 +83,31 @@ def _residuals(residuals: dict[str, Any], unit: str, target: str) -> list[tuple[
     error = predicted - actual
     dots = {"color": STYLES[1].color, "size": 6, "opacity": 0.5}
     drawn = {"mode": "markers", "marker": dots, "name": "rows", "hoverinfo": "text"}
-    hover = [f"actual {number(a)}<br>predicted {number(p)}<br>error {number(p - a)}" for a, p in zip(actual, predicted, strict=True)]
+    hover = [
+        f"actual {number(a)}<br>predicted {number(p)}<br>error {number(p - a)}"
+        for a, p in zip(actual, predicted, strict=True)
+    ]
     name = plotly_text(target, 30)
     both, errors = (figure(height=400, margin=(70, 16, 12, 54)) for _ in range(2))
     for chart, right, up in ((both, predicted, actual), (errors, predicted, error)):
         chart.add_scatter(x=right.tolist(), y=up.tolist(), hovertext=hover, **drawn)
         chart.update_xaxes(title_text=plotly_text(f"predicted, {unit}"), showgrid=True, automargin=True)
     low, high = float(np.nanmin([actual, predicted])), float(np.nanmax([actual, predicted]))
-    line = {"type": "line", "line": {"color": QUIET, "width": 1.5, "dash": "dash"}, "layer": "below"}
+    line = {"type": "line", "line": {"color": QUIET, "width": 1.5, "dash": "dash"}, "layer": "between"}
     both.add_shape(x0=low, y0=low, x1=high, y1=high, **line)
-    both.update_yaxes(title_text=f"actual {name}", automargin=True)
+    room = (high - low) / 20 or 1.0
+    both.update_xaxes(range=[low - room, high + room])
+    both.update_yaxes(range=[low - room, high + room], title_text=f"actual {name}", automargin=True)
     errors.add_shape(x0=0, x1=1, xref="paper", y0=0, y1=0, **line)
     errors.update_yaxes(title_text="predicted − actual", automargin=True, gridcolor=FAINT)
     findings = _residual_findings(actual, predicted, unit)
-    rows = [[str(i + 1), number(a), number(p), number(p - a)] for i, (a, p) in enumerate(zip(actual, predicted, strict=True))]
-    table = Table(f"Predictions for the test rows, in {unit}", ["Row", "Actual", "Predicted", "Predicted − actual"], rows)
+    rows = [
+        [str(i + 1), number(a), number(p), number(p - a)]
+        for i, (a, p) in enumerate(zip(actual, predicted, strict=True))
+    ]
+    table = Table(
+        f"Predictions for the test rows, in {unit}", ["Row", "Actual", "Predicted", "Predicted − actual"], rows
+    )
     return [
         (Chart("predictions", "Predicted and actual", both, findings[0]), table),
         (Chart("residuals", "Residuals", errors, findings[1]), _error_table(predicted, error, unit)),
@@ -105,20 +119,21 @@ def _residual_findings(actual: np.ndarray, predicted: np.ndarray, unit: str) -> 
     spread = float(np.sum((actual - actual.mean()) ** 2))
     explained = f"; {percent(1 - float(np.sum(error**2)) / spread)} of their variance is explained" if spread else ""
     middle, typical = float(np.median(error)), float(np.median(np.abs(error)))
-    first = f"Predicted against actual values of {count(len(actual), 'test row')}; perfect predictions lie on the diagonal{explained}."
-    worst = int(np.argmax(np.abs(error)))
-    return first, (
-        f"Residuals against predictions. Half of the rows are off by less than {number(typical)} {unit}; the median residual is "
-        f"{number(middle)}, the largest {number(error[worst])}, for a row predicted {number(predicted[worst])}."
+    first = (
+        f"Predicted against actual values of {count(len(actual), 'test row')}; perfect predictions lie on the diagonal"
     )
+    worst = int(np.argmax(np.abs(error)))
+    second = f"Residuals against predictions. Half of the rows are off by less than {number(typical)} {unit}; "
+    second += f"the median residual is {number(middle)}, the largest {number(error[worst])}"
+    return f"{first}{explained}.", f"{second}, for a row predicted {number(predicted[worst])}."
 
 
 def _error_table(predicted: np.ndarray, error: np.ndarray, unit: str) -> Table:
     tenths = np.array_split(np.argsort(predicted, kind="stable"), min(10, len(predicted)))
-    rows = [
-        [f"{number(predicted[rows].min())} to {number(predicted[rows].max())}", str(len(rows)), number(np.median(error[rows])),
-         number(float(np.sqrt(np.mean(error[rows] ** 2))))]
-        for rows in tenths
-    ]  # fmt: skip
+    rows = []
+    for tenth in tenths:
+        low, high, mean_square = predicted[tenth].min(), predicted[tenth].max(), float(np.mean(error[tenth] ** 2))
+        middle = number(float(np.median(error[tenth])))
+        rows.append([f"{number(low)} to {number(high)}", str(len(tenth)), middle, number(mean_square**0.5)])
     head = ["Predicted", "Rows", "Median residual", "Root mean squared residual"]
     return Table(f"Residuals by tenth of the predictions, in {unit}", head, rows)

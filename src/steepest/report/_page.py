@@ -54,7 +54,9 @@ def _write(target: Path, page: str) -> None:
 def render(record: Record) -> str:
     """The page as text."""
     folder = files(__package__)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"figure": _figure_json, "number": number, "rate": rate, "proper_name": proper_name}
     template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
     style, plotly = Markup((folder / "page.css").read_text(encoding="utf-8")), Markup(get_plotlyjs())
@@ -105,6 +107,7 @@ def _parts(record: Record) -> dict[str, Any]:
         "loss_table": loss_table(record, order) if losses else None,
         "styles": styles(order),
         "drawn": _drawn(losses, order),
+        "hidden": losses is not None and any(trace.visible is False for trace in losses.figure.data),
         "measures": measures(test),
         "model_charts": model_charts(test, str(data.get("target", "target"))),
         "spec": rows(facts["spec"]),

@@ -1,5 +1,7 @@
 """The learning-rate curves: one panel an optimizer, every run a mark."""
 
+from typing import NamedTuple
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -11,22 +13,29 @@ from ._style import DIVERGED, INK, QUIET, STRIP, Chart, Style, Table, figure, st
 STRIP_FROM, ABOVE_AT, DIVERGED_AT, STRIP_TO = 1.06, 1.13, 1.26, 1.34
 
 
+class _Drawn(NamedTuple):
+    """What all panels share: the race, each run's loss as it is judged, and the loss axis."""
+
+    record: Record
+    losses: np.ndarray
+    axis: Scale
+
+
 def rate_charts(record: Record, order: list[str], unit: str) -> list[Chart]:
     """A panel for each optimizer in *order*, all with the same loss axis; the first is drawn in grey in the others."""
     losses, looks = scores(record), styles(order)
-    shared = scale(record, losses)
+    race = _Drawn(record, losses, scale(record, losses))
     best = {rank["optimizer"]: rank for rank in (record.verdict or {}).get("leaderboard", [])}
-    charts = []
+    charts: list[Chart] = []
     for optimizer in order:
-        panel = _panel(shared, unit)
-        if optimizer != order[0]:
-            _add_median(panel, medians(record, losses, order[0]), shared, "#b4bac2", "comparison")
-        curve = medians(record, losses, optimizer)
-        _add_median(panel, curve, shared, looks[optimizer].color, "median")
-        _add_runs(panel, record, losses, optimizer, shared, looks[optimizer])
-        _add_rates(panel, record, optimizer, best.get(optimizer), shared)
-        _ring(panel, curve, best.get(optimizer), shared)
-        finding = _finding(record, losses, optimizer, best.get(optimizer), unit)
+        panel, curve, rank = _panel(race), medians(record, losses, optimizer), best.get(optimizer)
+        if charts:
+            _add_median(panel, medians(record, losses, order[0]), race.axis, "#b4bac2", "comparison")
+        _add_median(panel, curve, race.axis, looks[optimizer].color, "median")
+        _add_runs(panel, race, optimizer, looks[optimizer])
+        _add_rates(panel, race, optimizer, rank)
+        _add_ring(panel, curve, rank, race.axis)
+        finding = _finding(race, optimizer, rank, unit)
         charts.append(Chart(f"rates-{len(charts)}", proper_name(optimizer), panel, finding))
     return charts
 
@@ -43,110 +52,107 @@ def medians(record: Record, losses: np.ndarray, optimizer: str) -> tuple[np.ndar
     return rates, np.array([np.median(group) for group in each])
 
 
-def _panel(shared: Scale, unit: str) -> go.Figure:
+def _panel(race: _Drawn) -> go.Figure:
+    axis, crowded = race.axis, bool((race.losses > race.axis.cap).any())
+    top = STRIP_TO if crowded else STRIP_FROM
     panel = figure(height=270, margin=(52, 10, 8, 44))
     panel.update_xaxes(type="log", title_text="learning rate")
-    panel.update_yaxes(shared.axis(STRIP_TO))
-    bottom, top = shared.at(STRIP_FROM), shared.at(STRIP_TO)
-    panel.add_shape(type="rect", xref="paper", x0=0, x1=1, y0=bottom, y1=top, fillcolor=STRIP, line_width=0, layer="below")
-    return panel
+    panel.update_yaxes(axis.axis(top))
+    strip = {"y0": axis.at(STRIP_FROM), "y1": axis.at(top), "fillcolor": STRIP, "line_width": 0}
+    return panel.add_shape(type="rect", name="strip", xref="paper", x0=0, x1=1, layer="below", **strip)
 
 
-def _add_median(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], shared: Scale, color: str, name: str) -> None:
+def _add_median(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], axis: Scale, color: str, name: str) -> None:
     rates, losses = curve
-    shown = [loss if loss <= shared.cap else None for loss in losses.tolist()]
-    panel.add_scatter(
-        x=rates.tolist(), y=shown, mode="lines", name=name, hoverinfo="skip", line={"color": color, "width": 2}
-    )
+    shown = [loss if loss <= axis.cap else None for loss in losses.tolist()]
+    line = {"color": color, "width": 2}
+    panel.add_scatter(x=rates.tolist(), y=shown, mode="lines", name=name, hoverinfo="skip", line=line)
 
 
-def _add_runs(
-    panel: go.Figure, record: Record, losses: np.ndarray, optimizer: str, shared: Scale, style: Style
-) -> None:
-    runs = record.runs
-    mine = runs["optimizer"] == optimizer
-    cut = mine & (runs["status"] == "interrupted")
+def _add_runs(panel: go.Figure, race: _Drawn, optimizer: str, style: Style) -> None:
+    runs, losses, axis = race.record.runs, race.losses, race.axis
+    mine, cut = runs["optimizer"] == optimizer, runs["status"] == "interrupted"
     lost = mine & ~cut & ~np.isfinite(losses)
-    above = mine & ~cut & ~lost & (losses > shared.cap)
+    above = mine & ~cut & ~lost & (losses > axis.cap)
     inside = mine & ~cut & ~lost & ~above
+    in_strip = np.full(len(losses), axis.at(ABOVE_AT))
     dot = {"color": style.color, "symbol": style.symbol, "size": 6, "opacity": 0.6}
     hollow = {"color": QUIET, "symbol": "circle-open", "size": 7}
     arrow = {"color": style.color, "symbol": "arrow-up", "size": 8}
     cross = {"color": DIVERGED, "symbol": "x-thin", "size": 7, "line": {"width": 2, "color": DIVERGED}}
-    _add_marks(panel, record, losses, inside, losses, "run", dot)
-    _add_marks(panel, record, losses, cut, np.where(losses <= shared.cap, losses, shared.at(ABOVE_AT)), "interrupted", hollow)
-    _add_marks(panel, record, losses, above, np.full(len(losses), shared.at(ABOVE_AT)), "above", arrow)
-    _add_marks(panel, record, losses, lost, np.full(len(losses), shared.at(DIVERGED_AT)), "diverged", cross)
+    _add_marks(panel, race, inside, losses, {"name": "run", "marker": dot})
+    _add_marks(
+        panel,
+        race,
+        mine & cut,
+        np.where(losses <= axis.cap, losses, in_strip),
+        {"name": "interrupted", "marker": hollow},
+    )
+    _add_marks(panel, race, above, in_strip, {"name": "above", "marker": arrow})
+    _add_marks(panel, race, lost, np.full(len(losses), axis.at(DIVERGED_AT)), {"name": "diverged", "marker": cross})
 
 
-def _add_marks(
-    panel: go.Figure, record: Record, losses: np.ndarray, which: np.ndarray, heights: np.ndarray, name: str, marker: dict
-) -> None:
+def _add_marks(panel: go.Figure, race: _Drawn, which: np.ndarray, heights: np.ndarray, look: dict) -> None:
     if not which.any():
         return
-    rates = record.runs["learning_rate"][which]
-    words = [_hover(record, losses, i) for i in np.flatnonzero(which)]
-    labels = _counts(rates) if name in ("above", "diverged") else [""] * len(rates)
+    rates = race.record.runs["learning_rate"][which]
+    # Marks at one rate lie on top of each other in the strip: the first of them carries their number.
+    labels = [str(int((rates == one).sum())) if one not in rates[:i] else "" for i, one in enumerate(rates)]
     panel.add_scatter(
         x=rates.tolist(),
         y=heights[which].tolist(),
         mode="markers+text",
-        name=name,
-        marker=marker,
-        text=labels,
+        text=labels if look["name"] in ("above", "diverged") else [""] * len(rates),
         textposition="middle right",
-        textfont={"size": 10, "color": marker["color"] if name == "diverged" else INK},
-        hovertext=words,
+        textfont={"size": 10, "color": DIVERGED if look["name"] == "diverged" else INK},
+        hovertext=[_hover(race, int(i)) for i in np.flatnonzero(which)],
         hoverinfo="text",
+        **look,
     )
 
 
-def _counts(rates: np.ndarray) -> list[str]:
-    # Marks at one rate lie on top of each other in the strip: the first of them carries their number.
-    return [str(int((rates == one).sum())) if one not in rates[:i] else "" for i, one in enumerate(rates)]
-
-
-def _hover(record: Record, losses: np.ndarray, i: int) -> str:
-    runs = record.runs
+def _hover(race: _Drawn, i: int) -> str:
+    runs = race.record.runs
     ending = {"ok": "all epochs", "stopped": "stopped early"}.get(runs["status"][i], runs["status"][i])
     first = f"{proper_name(runs['optimizer'][i])} at {rate(runs['learning_rate'][i])}, seed {runs['seed'][i]}"
-    return f"{plotly_text(first)}<br>loss {number(losses[i])}, {plotly_text(ending)}"
+    return f"{plotly_text(first)}<br>loss {number(race.losses[i])}, {plotly_text(ending)}"
 
 
-def _add_rates(panel: go.Figure, record: Record, optimizer: str, rank: dict | None, shared: Scale) -> None:
-    rates = record.runs["learning_rate"][record.runs["optimizer"] == optimizer]
+def _add_rates(panel: go.Figure, race: _Drawn, optimizer: str, rank: dict | None) -> None:
+    rates = race.record.runs["learning_rate"][race.record.runs["optimizer"] == optimizer]
     usual = (rank or {}).get("usual_learning_rate")
     shown = [*rates.tolist(), *([usual] if usual else [])]
     panel.update_xaxes(log_axis(min(shown) / 1.6, max(shown) * 2.2, most=5))
     if usual:
+        ends = {"y0": race.axis.at(-0.06), "y1": race.axis.at(STRIP_FROM)}
         line = {"color": QUIET, "width": 1, "dash": "dot"}
-        ends = {"y0": shared.at(-0.06), "y1": shared.at(STRIP_FROM)}
         panel.add_shape(type="line", x0=usual, x1=usual, **ends, line=line, layer="below", name="usual")
 
 
-def _ring(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], rank: dict | None, shared: Scale) -> None:
+def _add_ring(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], rank: dict | None, axis: Scale) -> None:
     chosen = [i for i, one in enumerate(curve[0]) if rank and np.isclose(one, rank["learning_rate"] or 0, rtol=1e-6)]
-    if not chosen or curve[1][chosen[0]] > shared.cap:
+    if not chosen or curve[1][chosen[0]] > axis.cap:
         return
     at, height = float(curve[0][chosen[0]]), float(curve[1][chosen[0]])
     ring = {"symbol": "circle-open", "size": 15, "color": INK, "line": {"width": 2}}
     panel.add_scatter(x=[at], y=[height], mode="markers", name="best", marker=ring, hoverinfo="skip")
 
 
-def _finding(record: Record, losses: np.ndarray, optimizer: str, rank: dict | None, unit: str) -> str:
-    rates, middles = medians(record, losses, optimizer)
-    name, mine = proper_name(optimizer), record.runs["optimizer"] == optimizer
-    lost = np.isinf(losses) & mine
-    said = f"Learning-rate curve of {name}: "
+def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
+    runs, mine = race.record.runs, race.record.runs["optimizer"] == optimizer
+    rates, middles = medians(race.record, race.losses, optimizer)
+    lost = np.isinf(race.losses) & mine
+    diverged = f"{lost.sum()} of {count(int(mine.sum()), 'run')} diverged"
+    said = f"Learning-rate curve of {proper_name(optimizer)}: "
     if not np.isfinite(middles).any():
-        return f"{said}no learning rate has a finite median loss; {lost.sum()} of {count(int(mine.sum()), 'run')} diverged."
-    best = int(np.argmin(middles))
+        return f"{said}no learning rate has a finite median loss; {diverged}."
+    best = int(np.nanargmin(middles))
     said += f"the median loss is lowest, {number(middles[best])} {unit}, at {rate(rates[best])}"
-    ends = [i for i in (0, len(rates) - 1) if i != best]
+    ends = [i for i in sorted({0, len(rates) - 1}) if i != best]
     said += "".join(f"{', and' if i else ','} {number(middles[i])} at {rate(rates[i])}" for i in ends) + ". "
     if lost.any():
-        where = record.runs["learning_rate"][lost]
-        said += f"{lost.sum()} of {count(int(mine.sum()), 'run')} diverged, at rates from {rate(where.min())} to {rate(where.max())}. "
+        where = runs["learning_rate"][lost]
+        said += f"{diverged}, at rates from {rate(where.min())} to {rate(where.max())}. "
     if rank and rank.get("usual_learning_rate"):
         said += f"The usual rate, {rate(rank['usual_learning_rate'])}, gives {number(rank.get('usual_median'))}."
     return said.replace("∞", "a diverging loss").strip()

@@ -64,9 +64,10 @@ def scale(record: Record, losses: np.ndarray) -> Scale:
     if start > least:
         greatest = min(greatest, HOPELESS * start)
     logarithmic = least > 0
-    if greatest <= least * (1 + 1e-6):
-        width = abs(least) / 10 or 1.0
-        return Scale(least - width, least + width, logarithmic)
+    # Closer than this, ticks of three digits could not tell the losses apart.
+    narrowest = 0.04 * abs(least) or 1.0
+    if greatest - least < narrowest:
+        least, greatest = least - narrowest / 2, greatest + narrowest / 2
     return Scale(least, greatest, logarithmic)
 
 
@@ -85,14 +86,14 @@ def log_axis(low: float, high: float, *, last_tick: float = np.inf, most: int = 
 
     Whole decades where there are three or more, else 1, 2 and 5 in each, else evenly spaced; at most *most* decades.
     """
-    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
-    every = max(1, -(-(last - first) // most))
-    decades = [10.0**power for power in range(first, last + 1)]
-    finer = [decade * times for decade in decades for times in (1, 2, 5)]
-    even = [float(f"{tick:.2g}") for tick in np.geomspace(low, min(high, last_tick), 5)[1:]]
-    for ticks in (decades[::every], finer, even):
-        ticks = sorted({tick for tick in ticks if low <= tick <= min(high, last_tick)})
-        if len(ticks) >= 3:
-            break
+    end = min(high, last_tick)
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    decades = [10.0**power for power in powers if low <= 10.0**power <= end]
+    finer = [10.0**power * times for power in powers for times in (1, 2, 5)]
+    even = [float(f"{tick:.3g}") for tick in np.geomspace(low, end, 5)[1:]]
+    every = max(1, -(-len(decades) // most))
+    choices = [decades[::every] if len(decades) > 2 else [], finer, even]
+    inside = [sorted({tick for tick in ticks if low <= tick <= end}) for ticks in choices]
+    ticks = next((ticks for ticks in inside if len(ticks) > 2 or (ticks and ticks is inside[0])), inside[-1])
     limits = [float(np.log10(low)), float(np.log10(high))]
     return {"type": "log", "range": limits, "tickvals": ticks, "ticktext": [rate(tick) for tick in ticks]}

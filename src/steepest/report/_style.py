@@ -6,12 +6,12 @@ least 20 apart in CIELAB, to full colour vision and to the three dichromacies (m
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
-from ._format import PROPER_NAMES, rate
+from ._format import PROPER_NAMES
 
 INK, QUIET, FAINT, PAPER = "#1c2129", "#59626e", "#e3e6ea", "#ffffff"
 DIVERGED, STRIP = "#8f1d14", "#f8efee"
@@ -100,7 +100,7 @@ def text_color(color: str) -> str:
     """The colour, darkened until text in it has a contrast of 4.5:1 with the page (WCAG 2.2, 1.4.3).
 
     >>> text_color("#AF3600"), text_color("#D87F01")
-    ('#AF3600', '#ae6601')
+    ('#AF3600', '#a25f01')
     """
     darker = color
     for step in range(1, 20):
@@ -119,4 +119,4 @@ def contrast(color: str) -> float:
     """
     parts = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return float(round(1.05 / (0.05 + linear @ [0.2126, 0.7152, 0.0722]), 2))
+    return round(1.05 / (0.05 + float(linear @ [0.2126, 0.7152, 0.0722])), 2)

@@ -17,7 +17,9 @@ def headline(record: Record) -> str:
     if not ended.any():
         return "Interrupted before a run came to its end." if len(ended) else "Nothing has been run."
     if not np.isfinite(scores(record)[ended]).any():
-        return "Training diverged." if record.kind == "fit" else "Every run diverged: no learning rate here trains this."
+        return (
+            "Training diverged." if record.kind == "fit" else "Every run diverged: no learning rate here trains this."
+        )
     return _fitted(record) if record.kind == "fit" else "No verdict could be reached."
 
 

@@ -1,0 +1,266 @@
+"""The report as a page: what stands on it, for each kind of directory, and that nothing on it can do harm."""
+
+import html.parser
+import json
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from steepest.report import report
+from steepest.report._style import STYLES, contrast, text_color
+
+from .report_tables import START, change, fit_directory, race_directory, regression
+
+HOSTILE = "</script><script>alert(1)</script>"
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser would see: every element, the text outside scripts, and the embedded figures."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source, self.elements, self.text, self.scripts, self._inside = source, [], "", [], None
+        self.feed(source)
+        self.figures = {a["id"]: json.loads(t) for a, t in self.scripts if a.get("type") == "application/json"}
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self._inside = tag
+            if tag == "script":
+                self.scripts.append([dict(attrs), ""])
+
+    def handle_endtag(self, tag):
+        self._inside = None if tag == self._inside else self._inside
+
+    def handle_data(self, data):
+        if self._inside == "script":
+            self.scripts[-1][1] += data
+        elif self._inside is None:
+            self.text += " " + " ".join(data.split())
+
+    def having(self, **attributes):
+        return [a for _, a in self.elements if all(a.get(key) == value for key, value in attributes.items())]
+
+    def tags(self, name):
+        return [a for tag, a in self.elements if tag == name]
+
+    def points(self, *traces):
+        """How many points the named traces of all learning-rate panels hold."""
+        panels = [figure for name, figure in self.figures.items() if name.startswith("rates-")]
+        return sum(len(trace["x"]) for panel in panels for trace in panel["data"] if trace["name"] in traces)
+
+
+def draw(directory) -> Page:
+    return Page(report(directory).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def race(tmp_path_factory):
+    return race_directory(tmp_path_factory.mktemp("race"))
+
+
+@pytest.fixture(scope="module")
+def page(race):
+    return draw(race)
+
+
+def test_a_race_shows_its_verdict_and_every_part_in_order(page):
+    assert re.search(r"<h1>Use Nadam at a learning rate of 0.001", page.source)
+    parts = ["Leaderboard", "Learning-rate curves", "Loss curves", "Recommended model", "How it was done"]
+    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", page.source) == parts
+    assert "unconfirmed: 3 tuning seeds; differences may be luck" in page.text
+    assert "partial" not in page.text
+    for said in ("steepest race wine --seeds 3", "Column 'x' is constant", "0.10.2", "he_normal", "RMSProp", "0.0612"):
+        assert said in page.text
+
+
+def test_the_leaderboard_has_a_row_an_optimizer(page, race):
+    ranks = json.loads((race / "race.json").read_text())["verdict"]["leaderboard"]
+    body = re.search(r'<table class="leaderboard">.*?<tbody>(.*?)</tbody>', page.source, re.S)[1]
+    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in re.findall(r"<tr.*?</tr>", body, re.S)]
+    assert [row[0] for row in rows] == [str(i) for i in range(1, 10)]
+    assert [row[1].lower() for row in rows] == [rank["optimizer"] for rank in ranks]
+    assert [row[3] for row in rows] == [f"{rank['median']:.3g}" for rank in ranks[:8]] + ["at"]
+    assert body.count("at the edge of the grid") == 1
+    assert body.count("5 of 39 (12.8 %)") == 9
+
+
+def test_every_run_is_a_mark_in_its_panel(page):
+    assert page.points("run", "above", "diverged", "interrupted") == 9 * 13 * 3
+    assert page.points("diverged") == 9 * 5
+    assert page.points("best") == 9
+
+
+def test_every_chart_has_a_text_alternative_and_its_numbers(page):
+    plots = [a for a in page.having(role="img") if "data-figure" in a]
+    assert len(plots) == 9 + 1 + 1 == len(page.figures)
+    assert all(a["aria-label"].endswith(".") and re.search(r"\d", a["aria-label"]) for a in plots)
+    assert {a["data-figure"] for a in plots} == set(page.figures)
+    assert len({a["id"] for _, a in page.elements if "id" in a}) == len([1 for _, a in page.elements if "id" in a])
+    assert len(page.tags("details")) == 3
+    assert all("scope" in a for a in page.tags("th"))
+    assert page.tags("html") == [{"lang": "en"}]
+    assert {"header", "main", "footer", "h1"} <= {tag for tag, _ in page.elements}
+
+
+def test_the_page_asks_the_network_for_nothing(page):
+    without = page.source.replace(page.scripts[-2][1], "")
+    assert len(without) < 400_000
+    assert not re.search(r"https?:|//cdn|@import|url\(", without)
+    assert not [a for _, a in page.elements if {"src", "srcset", "data", "poster"} & set(a)]
+    assert [a["href"] for _, a in page.elements if "href" in a] == ["#main"]
+    policy = next(a["content"] for a in page.tags("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none';")
+
+
+def test_hostile_names_stay_text(tmp_path):
+    link = "<a href='javascript:alert(1)'>x</a>"
+    race_directory(tmp_path, optimizers=("sgd", "adam"), rates=3, classes=(HOSTILE, link, "ok"))
+
+    def rename(facts):
+        facts["verdict"]["sentence"] = f"Use {HOSTILE}"
+        facts["command"] = f"steepest race '{HOSTILE}'"
+        facts["metric"]["unit"] = facts["data"]["name"] = facts["data"]["target"] = facts["spec"]["data"] = HOSTILE
+        facts["data"]["notes"] = facts["data"]["classes"] = [HOSTILE]
+        facts["versions"][HOSTILE] = HOSTILE
+        facts["created"] = facts["steepest"] = facts["spec_hash"] = HOSTILE
+        return facts
+
+    page = draw(change(tmp_path, "race.json", rename))
+    assert "alert(1)" not in "".join(text for a, text in page.scripts if a.get("type") != "application/json")
+    assert len([1 for a, _ in page.scripts if "nonce" in a]) == len(page.scripts) - len(page.figures) == 2
+    assert not page.tags("a")[1:]
+    assert HOSTILE in page.text
+    embedded = "".join(text for a, text in page.scripts if a.get("type") == "application/json")
+    assert not set("<>&") & set(embedded)
+    labels = page.figures["confusion-data"]["layout"]["xaxis"]["ticktext"]
+    assert labels[0].startswith("&lt;/script")
+
+
+def test_an_optimizer_of_ones_own_is_escaped_too(tmp_path):
+    page = draw(race_directory(tmp_path, optimizers=("adam", '"><img src=x onerror=alert(1)>'), rates=3))
+    assert not page.tags("img")
+    assert page.points("run", "above", "diverged") == 2 * 3 * 3
+
+
+def test_a_partial_race_says_how_far_it_came(tmp_path):
+    race_directory(tmp_path, optimizers=("sgd", "adam"), rates=5, partial=True)
+    change(tmp_path, "runs.parquet", lambda rows: rows[:20])
+    change(tmp_path, "runs.parquet", lambda rows: [*rows[:18], *(row | {"status": "interrupted"} for row in rows[18:])])
+    page = draw(tmp_path)
+    assert "partial: interrupted after 18 of 30 runs" in page.text
+    assert page.points("interrupted") == 2
+    assert page.points("run", "above", "diverged", "interrupted") == 20
+
+
+def test_a_race_in_which_everything_diverged(tmp_path):
+    race_directory(tmp_path, optimizers=("sgd",), rates=3, verdict=None, model=None)
+    lost = {"status": "diverged", "best_validation_loss": None, "train_loss": float("inf")}
+    change(tmp_path, "runs.parquet", lambda rows: [row | lost for row in rows])
+    change(
+        tmp_path, "curves.parquet", lambda rows: [row | {"train_loss": None, "validation_loss": None} for row in rows]
+    )
+    page = draw(tmp_path)
+    assert "Every run diverged" in page.text
+    assert "None was kept" in page.text
+    assert page.points("diverged") == 9
+    assert "9 of 9 runs diverged" in page.having(role="img")[0]["aria-label"]
+    assert "Leaderboard" not in page.text
+
+
+def test_a_race_interrupted_before_any_run(tmp_path):
+    race_directory(tmp_path, optimizers=("sgd",), rates=1, verdict=None, model=None, partial=True)
+    change(tmp_path, "runs.parquet", lambda rows: [rows[0] | {"status": "interrupted", "best_validation_loss": None}])
+    change(tmp_path, "curves.parquet", lambda rows: rows[:1])
+    page = draw(tmp_path)
+    assert "partial: interrupted after 0 of 3 runs" in page.text
+    assert "Interrupted before a run came to its end." in page.text
+
+
+def test_a_directory_with_no_row_at_all(tmp_path):
+    race_directory(tmp_path, optimizers=("sgd",), rates=1, verdict=None, model=None, partial=True)
+    import pyarrow.parquet as pq
+
+    for name in ("runs.parquet", "curves.parquet"):
+        pq.write_table(pq.read_table(tmp_path / name).slice(0, 0), tmp_path / name)
+    page = draw(tmp_path)
+    assert "Nothing has been run." in page.text
+    assert not page.figures
+
+
+def test_no_validation_part(tmp_path):
+    race_directory(tmp_path, optimizers=("sgd", "adam"), rates=5)
+    gone = {"best_validation_loss": None, "validation_loss": None}
+    change(tmp_path, "runs.parquet", lambda rows: [row | gone for row in rows])
+    change(tmp_path, "curves.parquet", lambda rows: [row | {"validation_loss": None} for row in rows])
+    page = draw(tmp_path)
+    assert page.points("run", "above", "diverged") == 30
+    assert page.points("run") > 15
+    assert {trace["line"]["dash"] for trace in page.figures["losses-data"]["data"]} == {"dash"}
+    assert all(trace.get("visible", True) is True for trace in page.figures["losses-data"]["data"])
+
+
+def test_a_fit_has_curves_metrics_and_residuals_in_the_users_unit(tmp_path):
+    page = draw(fit_directory(tmp_path, test=regression()))
+    assert re.search(
+        r"<h1>Adam at a learning rate of 0.001 reached a validation loss of 0\.0\d+ at epoch \d+.</h1>", page.source
+    )
+    assert set(page.figures) == {"losses-data", "predictions-data", "residuals-data"}
+    assert len(page.figures["predictions-data"]["data"][0]["x"]) == 300
+    assert "units of 'price'" in page.figures["residuals-data"]["layout"]["xaxis"]["title"]["text"]
+    assert re.search(r"Root mean squared error|root mean squared error", page.text)
+    assert "units of 'price'" in page.text
+    assert "Leaderboard" not in page.text
+    assert "unconfirmed" not in page.text
+
+
+def test_a_fit_that_diverged(tmp_path):
+    fit_directory(tmp_path, model=None)
+    change(tmp_path, "runs.parquet", lambda rows: [rows[0] | {"status": "diverged", "best_validation_loss": None}])
+    page = draw(tmp_path)
+    assert "Training diverged." in page.text
+    assert set(page.figures) == {"losses-data"}
+
+
+def test_a_model_without_a_test_part(tmp_path):
+    fit_directory(tmp_path)
+    page = draw(change(tmp_path, "run.json", lambda facts: facts | {"model": facts["model"] | {"test": None}}))
+    assert "Nothing was held out to test it." in page.text
+
+
+def test_the_page_is_small_and_quick_and_the_same_each_time(race, page):
+    started = time.perf_counter()
+    again = report(race)
+    assert time.perf_counter() - started < 2
+    assert again.stat().st_size < 6e6
+    assert again.read_text(encoding="utf-8") == page.source
+    assert {file.name for file in race.iterdir()} == {"race.json", "runs.parquet", "curves.parquet", "report.html"}
+
+
+def test_each_optimizer_is_told_apart_by_shape_and_read_against_white():
+    assert len({style.symbol for style in STYLES}) == len({style.outline for style in STYLES}) == 9
+    assert all(contrast(style.color) >= 3 for style in STYLES)
+    assert all(contrast(text_color(style.color)) >= 4.5 for style in STYLES)
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def test_a_browser_draws_every_chart(race, tmp_path):
+    report(race)
+    command = [
+        "chromium",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--no-first-run",
+    ]
+    command += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=5000", "--dump-dom", f"file://{race}/report.html"]
+    seen = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    plots = [a for a in Page(seen).having(role="img") if "data-figure" in a]
+    assert all("js-plotly-plot" in a["class"] for a in plots)
+    assert seen.count('class="points"') >= 9
+    assert START
