@@ -21,17 +21,20 @@ def global_norm(tree: Tree) -> jax.Array:
     >>> float(global_norm({"weight": jnp.array([3.0, 0.0]), "bias": jnp.array(4.0)}))
     5.0
     """
-    largest, relative = _norm_parts(tree)
-    return largest * relative
+    scale, relative = _norm_parts(tree)
+    return scale * relative
 
 
 def _norm_parts(tree: Tree) -> tuple[jax.Array, jax.Array]:
-    # The norm as a product, largest entry times norm of the entries over it: no square overflows or underflows.
+    # The norm as a product, about the largest entry times the norm of the entries over it, so that no square leaves
+    # the float's range. XLA divides by multiplying with the reciprocal and takes a subnormal one for 0, so the first
+    # factor stays where its reciprocal is a normal number; the second is then too small or large by 64 at most.
     wide = [_widened(leaf) for leaf in jax.tree.leaves(tree) if jnp.size(leaf)]
     if not wide:
-        return jnp.float32(0), jnp.float32(1)
+        return jnp.float32(1), jnp.float32(0)
     largest = jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in wide]).max()
-    scale = jnp.where((largest > 0) & (largest < jnp.inf), largest, 1)
+    least = 16 * jnp.finfo(largest.dtype).tiny
+    scale = jnp.clip(largest, least, 1 / least)
     return scale, jnp.sqrt(sum(jnp.sum(jnp.square(leaf / scale)) for leaf in wide))
 
 
@@ -44,7 +47,7 @@ def _widened(leaf: jax.Array) -> jax.Array:
 class ClipByGlobalNorm:
     """Shortens a gradient longer than the limit to the limit, keeping its direction; others pass unchanged.
 
-    limit: in loss per unit of parameter. A gradient with NaN or infinity in it becomes NaN throughout.
+    limit: in loss per unit of parameter. NaN anywhere makes the whole gradient NaN; infinity becomes NaN where it is.
     Source: Pascanu, Mikolov & Bengio 2013, Algorithm 1, arXiv:1211.5063.
 
     >>> ClipByGlobalNorm(1.0)(jnp.array([3.0, 4.0]), None, 0).tolist()
@@ -58,11 +61,11 @@ class ClipByGlobalNorm:
 
     def __call__(self, gradients: Tree, key: jax.Array | None, t: Scalar) -> Tree:
         """The gradients, shortened.  key, t: not used."""
-        largest, relative = _norm_parts(gradients)
-        fits = largest * relative <= self.limit
+        scale, relative = _norm_parts(gradients)
+        fits = scale * relative <= self.limit
 
         def shorten(g: jax.Array) -> jax.Array:
-            short = _widened(g) / largest * (self.limit / jnp.where(fits, 1, relative))
+            short = _widened(g) / scale * (self.limit / jnp.where(fits, 1, relative))
             return jnp.where(fits, g, short.astype(g.dtype))
 
         return jax.tree.map(shorten, gradients)
