@@ -27,15 +27,14 @@ if TYPE_CHECKING:
     from .optimizer import Nesterov as Nesterov
     from .optimizer import Optimizer as Optimizer
     from .optimizer import RMSProp as RMSProp
-    from .optimizer import optimizer as optimizer
     from .problems import Model as Model
     from .problems import NetworkProblem as NetworkProblem
     from .problems import Problem as Problem
     from .problems import check_gradient as check_gradient
     from .problems import network as network
-    from .race import Race as Race
-    from .race import race as race
-    from .report import report as report
+    from .races import Race as Race
+    from .races import race as race
+    from .reports import report as report
     from .search import hill_climb as hill_climb
     from .training import Run as Run
     from .training import climb_network as climb_network
@@ -48,11 +47,11 @@ _HOMES = {
     "gradients": ("AddNoise", "ClipByGlobalNorm", "ClipByValue"),
     "networks": ("Network",),
     "optimizer": (
-        "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "Optimizer", "optimizer",
+        "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "Optimizer",
     ),
     "problems": ("Model", "NetworkProblem", "Problem", "check_gradient", "network"),
-    "race": ("Race", "race"),
-    "report": ("report",),
+    "races": ("Race", "race"),
+    "reports": ("report",),
     "search": ("hill_climb",),
     "training": ("Run", "climb_network", "fit"),
 }  # fmt: skip

@@ -29,13 +29,14 @@ class Model:
     """A network that predicts a table's target from its columns.
 
     network, parameters: the trained network (NumPy arrays).  encoder: columns to numbers.  target: outputs to labels.
-    task: ``binary``, ``multiclass`` or ``regression``.  loss: what it was trained on.
+    target_name: the predicted column.  task: ``binary``, ``multiclass`` or ``regression``.  loss: what it was trained on.
     """
 
     network: Network
     parameters: tuple[Layer, ...]
     encoder: FeatureEncoder
     target: Target
+    target_name: str
     task: str
     loss: str
 
@@ -48,7 +49,7 @@ class Model:
     def predict_probabilities(self, features: pl.DataFrame) -> np.ndarray:
         """Probability of each class (rows, classes), in the order of ``target.classes``."""
         if self.task == "regression":
-            raise InputError(f"A number has no class probabilities; '{self.target.name}' is one. Use predict.")
+            raise InputError(f"A number has no class probabilities; '{self.target_name}' is one. Use predict.")
         z = self.outputs(features).astype(np.float64)
         if self.task == "binary":
             z = np.concatenate([np.zeros_like(z), z], axis=1)
@@ -64,7 +65,7 @@ class Model:
     def score(self, features: pl.DataFrame, target: np.ndarray) -> dict[str, Any]:
         """Metrics against the true target: class codes, or numbers in the user's units (rows,)."""
         if self.task == "regression":
-            return _metrics.regression(target, self.predict(features), self.target.name)
+            return _metrics.regression(target, self.predict(features), self.target_name)
         labels = [label if isinstance(label, (int, float, bool)) else str(label) for label in self.target.classes]
         return _metrics.classification(target, self.predict_probabilities(features), labels)
 
@@ -85,6 +86,7 @@ class Model:
             "loss": self.loss,
             "network": asdict(self.network),
             "target": self.target.to_json(),
+            "target_name": self.target_name,
             "features": list(self.encoder.feature_names),
             "metrics": metrics or {},
         }
@@ -113,6 +115,7 @@ class Model:
                 _layers(safetensors.numpy.load_file(place / _WEIGHTS), network),
                 FeatureEncoder.load(place / _ENCODER),
                 Target.from_json(described["target"]),
+                described["target_name"],
                 described["task"],
                 described["loss"],
             )

@@ -151,7 +151,7 @@ class NetworkProblem:
         part = self._prepared(seed)
         first = parameters[0]._replace(weights=parameters[0].weights[: len(part.encoder.feature_names)])
         arrays = tuple(Layer(*(np.asarray(array) for array in layer)) for layer in (first, *parameters[1:]))
-        return Model(self.network, arrays, part.encoder, part.target, self.table.task, self.loss)
+        return Model(self.network, arrays, part.encoder, part.target, self.table.target_name, self.table.task, self.loss)
 
     def evaluate(self, model: Model, seed: int, part: str = "test") -> dict[str, Any]:
         """Metrics of a model on a part of the table, in the user's units; empty where the part is."""
