@@ -109,7 +109,7 @@ def _parse(path: Path, data: bytes, header: list[str], separator: str) -> pl.Dat
 
     try:
         table = arrow_csv.read_csv(
-            pa.py_buffer(data),
+            pa.py_buffer(data.lstrip(b"\r\n")),  # empty lines before the header would be skipped in its place
             arrow_csv.ReadOptions(column_names=header, skip_rows_after_names=1, block_size=_BLOCK_BYTES),
             arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             arrow_csv.ConvertOptions(

@@ -19,25 +19,19 @@ _TRUTH = {"true": True, "false": False}
 
 
 def recognise(column: pl.Series) -> tuple[pl.Series, str | None]:
-    """A column as one of the four kinds, with a note where spellings of "missing" were taken out of numbers.
+    """A column as one of the four kinds, with a note where spellings of "missing" were taken out of text.
 
-    Text becomes numbers, or booleans, where every entry that is not missing is one. Raises InputError for lists,
+    Text becomes numbers, booleans or dates where every entry that is not missing is one; of dates only ISO 8601's
+    spellings, which leave no doubt (others stay text, and the encoder learns theirs). Raises InputError for lists,
     structs and other nested or binary columns, and for infinities.
     """
-    if column.dtype == pl.String:
-        parsed = parse(column)
-        spelled = parsed.null_count() - column.null_count()
-        example = column.filter(parsed.is_null() & column.is_not_null()).head(1).to_list()
-        note = (
-            f"Column '{column.name}': {spelled} entries such as '{example[0]}' were read as missing."
-            if spelled
-            else None
-        )
-        column = parsed
-    else:
-        note = None
-    kind = kind_of(column)
-    return cast(column, kind), note
+    parsed = parse(column, dates=True) if column.dtype == pl.String else column
+    note = None
+    if spelled := parsed.null_count() - column.null_count():
+        example = column.filter(parsed.is_null() & column.is_not_null())[0]
+        entries = "1 entry, '{}', was" if spelled == 1 else f"{spelled} entries such as '{{}}' were"
+        note = f"Column '{column.name}': {entries.format(example)} read as missing."
+    return cast(parsed, kind_of(parsed)), note
 
 
 def kind_of(column: pl.Series) -> str:
@@ -57,28 +51,24 @@ def kind_of(column: pl.Series) -> str:
     )
 
 
-def parse(column: pl.Series) -> pl.Series:
-    """Text as Int64, Float64 or Boolean where everything not missing is one; otherwise unchanged.
+def parse(column: pl.Series, *, dates: bool = False) -> pl.Series:
+    """Text as Int64, Float64 or Boolean (or Datetime, where *dates*) if everything not missing is one, else unchanged.
 
     >>> parse(pl.Series(["1", "2", "NA"])).to_list()
     [1, 2, None]
     >>> parse(pl.Series(["1", "two"])).to_list()
     ['1', 'two']
     """
-    for dtype in (pl.Int64, pl.Float64):
-        numbers = column.cast(dtype, strict=False)
-        if _is_whole(column, numbers):
-            numbers = numbers.fill_nan(None) if dtype == pl.Float64 else numbers
-            return numbers if numbers.null_count() < len(numbers) else column
-    truths = column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
-    return truths if _is_whole(column, truths) else column
+    sample = column.drop_nulls().head(100)  # most columns of words show it here, and a million rows need no parsing
+    for read in (_to_integer, _to_number, _to_boolean_word, *([_to_date] if dates else [])):
+        if _is_whole(sample, read(sample)) and _is_whole(column, parsed := read(column)):
+            return parsed if parsed.null_count() < len(parsed) else column
+    return column
 
 
 def _is_whole(column: pl.Series, parsed: pl.Series) -> bool:
     """Whether nothing was lost between the text and what it was parsed to but spellings of "missing"."""
-    # Most columns of words show it in their first rows; the rest of a million need not be looked at.
-    lost = column.filter(parsed.is_null() & column.is_not_null())
-    return bool(lost.head(100).is_in(MISSING).all()) and bool(lost.is_in(MISSING).all())
+    return bool(column.filter(parsed.is_null() & column.is_not_null()).is_in(MISSING).all())
 
 
 def cast(column: pl.Series, kind: str) -> pl.Series:
@@ -86,9 +76,13 @@ def cast(column: pl.Series, kind: str) -> pl.Series:
 
     Raises InputError with the first entry that is not of that kind, and for infinities.
     """
-    result = _CASTS[kind](column)
+    column = column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
+    arrives = kind_of(column)
+    # Text may spell any kind; what else may stand for what is in _ALSO. A date never stands for a number or a word.
+    fits = arrives in (kind, "text") or (kind, arrives) in _ALSO
+    result = _CASTS[kind](column) if fits else pl.Series(column.name, [None] * len(column), pl.Null)
     lost = result.is_null() & column.is_not_null()
-    if kind in ("number", "date", "boolean") and column.dtype == pl.String:
+    if column.dtype == pl.String and kind != "text":
         lost = lost & ~column.is_in(MISSING)
     elif column.dtype.is_float():
         lost = lost & column.is_not_nan()
@@ -111,39 +105,52 @@ def _without_infinities(column: pl.Series) -> pl.Series:
     return column
 
 
+def _to_integer(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Int64, strict=False)
+
+
 def _to_number(column: pl.Series) -> pl.Series:
     if column.dtype == pl.Duration:
         return column.dt.total_microseconds() / 1e6  # seconds
     if column.dtype == pl.Time:
         return column.cast(pl.Int64) / 1e9  # nanoseconds since midnight, to seconds
-    if column.dtype in (pl.Date, pl.Datetime):
-        return pl.Series(column.name, [None] * len(column), pl.Float64)
     return column.cast(pl.Float64, strict=False).fill_nan(None)
 
 
+def _to_boolean_word(column: pl.Series) -> pl.Series:
+    return column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
+
+
 def _to_boolean(column: pl.Series) -> pl.Series:
-    if column.dtype == pl.String:
-        truths = column.str.to_lowercase().replace_strict(_TRUTH, default=None, return_dtype=pl.Boolean)
-        return truths.fill_null(_to_boolean(column.cast(pl.Float64, strict=False)))
-    if column.dtype.is_numeric():
-        return column.replace_strict({0: False, 1: True}, default=None, return_dtype=pl.Boolean)
-    return column.cast(pl.Boolean, strict=False)
+    if column.dtype == pl.Boolean:
+        return column
+    words = column.cast(pl.String).str.replace(r"^([01])\.0$", "$1")
+    return words.str.to_lowercase().replace_strict(
+        _TRUTH | {"1": True, "0": False}, default=None, return_dtype=pl.Boolean
+    )
 
 
 def _to_date(column: pl.Series) -> pl.Series:
-    if column.dtype == pl.String:
-        return column.str.to_datetime(time_unit="us", strict=False, ambiguous="null")
-    if column.dtype == pl.Datetime and column.dtype.time_zone is not None:  # type: ignore[attr-defined]
-        column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    if column.dtype not in (pl.Date, pl.Datetime):
-        return pl.Series(column.name, [None] * len(column), pl.Datetime("us"))
-    return column.cast(pl.Datetime("us"))
+    if column.dtype != pl.String:
+        return _without_zone(column.cast(pl.Datetime("us", getattr(column.dtype, "time_zone", None))))
+    found = pl.Series(column.name, [None] * len(column), pl.Datetime("us"))
+    for spelling in _ISO_8601:
+        dates = _without_zone(column.str.to_datetime(spelling, time_unit="us", strict=False))
+        found = pl.select(pl.coalesce(found, dates)).to_series()
+    return found.alias(column.name)
 
 
-_CASTS = {
-    "number": _to_number,
-    "boolean": _to_boolean,
-    "date": _to_date,
-    "text": lambda column: column.cast(pl.String, strict=False),
-}
+def _without_zone(column: pl.Series) -> pl.Series:
+    if getattr(column.dtype, "time_zone", None) is None:
+        return column
+    return column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+
+
+def _to_text(column: pl.Series) -> pl.Series:
+    return column.cast(pl.String)
+
+
+_ISO_8601 = ("%Y-%m-%d", *(f"%Y-%m-%d{t}%H:%M{s}" for t in "T " for s in ("", ":%S%.f", ":%S%.f%#z")))
+_CASTS = {"number": _to_number, "boolean": _to_boolean, "date": _to_date, "text": _to_text}
+_ALSO = {("number", "boolean"), ("boolean", "number"), ("text", "number"), ("text", "boolean")}
 _PLURAL = {"number": "numbers", "boolean": "true or false", "date": "dates", "text": "text"}

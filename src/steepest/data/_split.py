@@ -71,7 +71,7 @@ def _check_classes(dataset: Dataset, counts: np.ndarray, parts: int) -> None:
     )
     raise InputError(
         f"Class '{dataset.classes[rarest]}' of target '{dataset.target_name}' has {counts[rarest]} "
-        f"row{'s' * (counts[rarest] != 1)}, and {parts} parts need one each. {hint}"
+        f"row{'' if counts[rarest] == 1 else 's'}, and {parts} parts need one each. {hint}"
     )
 
 

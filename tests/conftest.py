@@ -1,0 +1,23 @@
+"""Tables that tests of several parts share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from .tables import mixed_table as build_mixed_table
+
+
+@pytest.fixture
+def mixed_table() -> Callable[..., pl.DataFrame]:
+    """``mixed_table(rows=300, seed=0)``: see tables.py."""
+    return build_mixed_table
+
+
+@pytest.fixture
+def mixed_csv(tmp_path: Path) -> Path:
+    """The mixed table of 300 rows as a CSV file; targets ``price`` and ``level``."""
+    path = tmp_path / "mixed.csv"
+    build_mixed_table().write_csv(path)
+    return path
