@@ -86,35 +86,37 @@ def _order(record: Record) -> list[str]:
 
 
 def _parts(record: Record) -> dict[str, Any]:
+    """What the template needs: first what every page has, then what depends on the kind and on what there is."""
     facts, order = record.facts, _order(record)
-    metric = facts.get("metric") or {}
-    unit, data = str(metric.get("unit") or "as trained"), facts["data"]
-    race = record.kind == "race" and len(record.runs["run"]) > 0
-    losses = loss_chart(record, order, unit)
+    metric, data = facts["metric"] or {}, facts["data"]
+    unit = str(metric.get("unit") or "as trained")
+    said = {"headline": headline(record), "badges": badges(record), "metric": str(metric.get("name") or "loss")}
+    tables = {"spec": rows(facts["spec"]), "data_rows": data_rows(data), "data": data, "facts": facts, "unit": unit}
+    ranks = leaderboard_rows(record.verdict["leaderboard"], order) if record.verdict else []
     test = (record.model or {}).get("test") or {}
+    model = {"measures": measures(test), "model_charts": model_charts(test, str(data.get("target", "target")))}
+    shared = {"record": record, "styles": styles(order), "leaderboard": ranks}
+    return shared | said | tables | model | _rate_part(record, order, unit) | _loss_part(record, order, unit)
+
+
+def _rate_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
+    if record.kind == "fit" or not order:
+        return {"rate_charts": [], "rate_table": None, "marks": set()}
+    charts = rate_charts(record, order, unit)
+    marks = {trace.name for chart in charts for trace in chart.figure.data}
+    return {"rate_charts": charts, "rate_table": rate_table(record, order), "marks": marks}
+
+
+def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
+    chart = loss_chart(record, order, unit)
+    if chart is None:
+        return {"loss_chart": None, "loss_table": None, "drawn": [], "parts": set(), "hidden": False}
+    traces = chart.figure.data
+    there = {trace.meta["optimizer"] for trace in traces}
     return {
-        "record": record,
-        "facts": facts,
-        "data": data,
-        "metric": str(metric.get("name") or "loss"),
-        "unit": unit,
-        "headline": headline(record),
-        "badges": badges(record),
-        "leaderboard": leaderboard_rows(record.verdict["leaderboard"], order) if record.verdict else [],
-        "rate_charts": rate_charts(record, order, unit) if race else [],
-        "rate_table": rate_table(record, order) if race else None,
-        "loss_chart": losses,
-        "loss_table": loss_table(record, order) if losses else None,
-        "styles": styles(order),
-        "drawn": _drawn(losses, order),
-        "hidden": losses is not None and any(trace.visible is False for trace in losses.figure.data),
-        "measures": measures(test),
-        "model_charts": model_charts(test, str(data.get("target", "target"))),
-        "spec": rows(facts["spec"]),
-        "data_rows": data_rows(data),
+        "loss_chart": chart,
+        "loss_table": loss_table(record, order),
+        "drawn": [optimizer for optimizer in order if optimizer in there],
+        "parts": {"seeds" if trace.meta["seeds"] else trace.meta["part"] for trace in traces},
+        "hidden": any(trace.visible is False for trace in traces),
     }
-
-
-def _drawn(losses: Chart | None, order: list[str]) -> list[str]:
-    there = {trace.meta["optimizer"] for trace in losses.figure.data} if losses else set()
-    return [optimizer for optimizer in order if optimizer in there]

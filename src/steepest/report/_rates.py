@@ -57,7 +57,7 @@ def _panel(race: _Drawn) -> go.Figure:
     top = STRIP_TO if crowded else STRIP_FROM
     panel = figure(height=270, margin=(52, 10, 8, 44))
     panel.update_xaxes(type="log", title_text="learning rate")
-    panel.update_yaxes(axis.axis(top))
+    panel.update_yaxes(axis.axis(top), showticklabels=bool(np.isfinite(race.losses).any()))
     strip = {"y0": axis.at(STRIP_FROM), "y1": axis.at(top), "fillcolor": STRIP, "line_width": 0}
     return panel.add_shape(type="rect", name="strip", xref="paper", x0=0, x1=1, layer="below", **strip)
 
