@@ -291,6 +291,7 @@ def test_new_categories_and_words_are_fine(homes, mixed_table):
             lambda f: f.with_columns(colour=pl.concat_list("rate")),
             "Column 'colour' holds List(Float64), which is neither",
         ),
+        (lambda f: f.with_columns(colour=pl.col("seen")), "Column 'colour' should hold text, but row 1 is '2"),
     ],
 )
 def test_a_table_that_does_not_fit_is_answered_by_a_sentence(mixed_table, change, said):

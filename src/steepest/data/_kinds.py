@@ -147,7 +147,7 @@ def _without_zone(column: pl.Series) -> pl.Series:
 
 
 def _to_text(column: pl.Series) -> pl.Series:
-    return column.cast(pl.String)
+    return (_to_number(column) if column.dtype in (pl.Duration, pl.Time) else column).cast(pl.String)
 
 
 _ISO_8601 = ("%Y-%m-%d", *(f"%Y-%m-%d{t}%H:%M{s}" for t in "T " for s in ("", ":%S%.f", ":%S%.f%#z")))
