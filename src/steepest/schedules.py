@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .arrays import Array, Scalar, count, not_negative, positive
-from .errors import InputError
+from .errors import InputError, unknown
 
 # One concept has one name, so its name says what a number must be.
 _CHECKS: dict[str, Callable[[Any], Any]] = {
@@ -57,11 +57,7 @@ class Schedule:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same rate at every step.
-
-    >>> Constant(0.1)(1000)
-    0.1
-    """
+    """The same rate at every step."""
 
     rate: Scalar
 
@@ -301,3 +297,29 @@ def _ending(p: float) -> str:
     if math.isinf(p):
         return "ends at 0 or falls geometrically" if p > 0 else "grows without end"
     return f"falls like k^-{p:g}" if p else "ends constant"
+
+
+def over_run(name: str, learning_rate: float, steps: int, *, warmup: int = 0) -> Schedule:
+    """A schedule by name, spread over a run of so many steps.
+
+    constant; linear and exponential fall to a hundredth at the end, polynomial (quadratic) and cosine to 0; steps
+    halves at each tenth of the run; inverse-time falls to a tenth.  warmup: steps of a straight rise before it.
+    Raises InputError for an unknown name and for numbers out of range.
+
+    >>> over_run("linear", 0.1, 100)(100)
+    0.001
+    """
+    after = max(1, steps - warmup)
+    made = {
+        "constant": lambda: Constant(learning_rate),
+        "linear": lambda: LinearDecay(learning_rate, learning_rate / 100, after),
+        "cosine": lambda: Cosine(learning_rate, 0.0, after),
+        "polynomial": lambda: Polynomial(learning_rate, 0.0, after, 2.0),
+        "exponential": lambda: Exponential(learning_rate, 0.01, after),
+        "steps": lambda: Steps(learning_rate, 0.5, max(1, after // 10)),
+        "inverse-time": lambda: InverseTime(learning_rate, 9.0 / after),
+    }
+    if name not in made:
+        raise unknown("schedule", name, made)
+    schedule = made[name]()
+    return Warmup(schedule, warmup) if warmup else schedule
