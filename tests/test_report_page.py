@@ -1,18 +1,20 @@
 """The report as a page: what stands on it, for each kind of directory, and that nothing on it can do harm."""
 
 import html.parser
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import time
 
+import numpy as np
 import pytest
 
 from steepest.report import report
 from steepest.report._style import STYLES, contrast, text_color
 
-from .report_tables import START, change, fit_directory, race_directory, regression
+from .report_tables import change, fit_directory, race_directory, regression
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -81,7 +83,7 @@ def test_a_race_shows_its_verdict_and_every_part_in_order(page):
 def test_the_leaderboard_has_a_row_an_optimizer(page, race):
     ranks = json.loads((race / "race.json").read_text())["verdict"]["leaderboard"]
     body = re.search(r'<table class="leaderboard">.*?<tbody>(.*?)</tbody>', page.source, re.S)[1]
-    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in re.findall(r"<tr.*?</tr>", body, re.S)]
+    rows = [re.sub(r"<[^>]*>|&nbsp;", " ", row).split() for row in re.findall(r"<tr.*?</tr>", body, re.S)]
     assert [row[0] for row in rows] == [str(i) for i in range(1, 10)]
     assert [row[1].lower() for row in rows] == [rank["optimizer"] for rank in ranks]
     assert [row[3] for row in rows] == [f"{rank['median']:.3g}" for rank in ranks[:8]] + ["at"]
@@ -247,6 +249,31 @@ def test_each_optimizer_is_told_apart_by_shape_and_read_against_white():
     assert all(contrast(text_color(style.color)) >= 4.5 for style in STYLES)
 
 
+# What the three kinds of dichromat see of a colour in linear RGB (Machado, Oliveira & Fernandes 2009, severity 1).
+DICHROMACIES = {
+    "none": np.eye(3),
+    "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+def lab(linear):
+    xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+    x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", DICHROMACIES)
+def test_each_optimizer_is_told_apart_by_color_whatever_the_eye(sight):
+    seen = []
+    for style in STYLES:
+        parts = np.array([int(style.color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        seen.append(lab(np.clip(DICHROMACIES[sight] @ linear, 0, 1)))
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= 20
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 def test_a_browser_draws_every_chart(race, tmp_path):
     report(race)
@@ -263,4 +290,3 @@ def test_a_browser_draws_every_chart(race, tmp_path):
     plots = [a for a in Page(seen).having(role="img") if "data-figure" in a]
     assert all("js-plotly-plot" in a["class"] for a in plots)
     assert seen.count('class="points"') >= 9
-    assert START
