@@ -214,6 +214,14 @@ def test_the_trap_would_have_sprung(tmp_path):
     assert (tmp_path / "mark").exists()
 
 
+def test_a_save_that_fails_leaves_nothing(tmp_path):
+    encoder = FeatureEncoder().fit(pl.DataFrame({"x": [1.0, 2.0]}))
+    (tmp_path / "features").mkdir()
+    with pytest.raises(OSError, match="features"):
+        encoder.save(tmp_path / "features")
+    assert [path.name for path in tmp_path.iterdir()] == ["features"]
+
+
 def test_loading_what_is_not_there_or_cut_short(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         FeatureEncoder.load(tmp_path / "nothing")

@@ -64,7 +64,10 @@ class FeatureEncoder:
         return (*names, *(f"{names[i]} is missing" for i in self._fitted().gaps))
 
     def save(self, path: str | Path) -> None:
-        """Write to one safetensors file: arrays and JSON, nothing that could run when loaded."""
+        """Write to one safetensors file: arrays and JSON, nothing that could run when loaded.
+
+        Written whole under another name, then renamed. Raises OSError where the disk does not let it.
+        """
         from safetensors.numpy import save
 
         squash = self._fitted()
@@ -78,8 +81,11 @@ class FeatureEncoder:
         header = json.dumps({"format": _FORMAT, "kinds": self.kinds, "codes": codes})
         path = Path(path)
         unfinished = path.with_name(path.name + ".part")
-        unfinished.write_bytes(save(arrays, metadata={"steepest": header}))
-        os.replace(unfinished, path)
+        try:
+            unfinished.write_bytes(save(arrays, metadata={"steepest": header}))
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)  # a full disk leaves nothing half-written
 
     @classmethod
     def load(cls, path: str | Path) -> "FeatureEncoder":
