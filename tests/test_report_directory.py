@@ -5,7 +5,7 @@ import os
 import pytest
 
 from steepest.errors import InputError
-from steepest.report import report
+from steepest.reports import report
 
 from .report_tables import change, fit_directory, race_directory
 

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from steepest.report import report
-from steepest.report._style import STYLES, contrast, text_color
+from steepest.reports import report
+from steepest.reports._style import STYLES, contrast, text_color
 
 from .report_tables import change, fit_directory, race_directory, regression
 

@@ -76,7 +76,10 @@ class Optimizer:
             for g, s in zip(_join(leaves), state.rule, strict=True)
         ]
         steps = tree.unflatten(_split([step for step, _ in moved], leaves))
-        states = tuple(jax.tree.map(lambda new, old: new.astype(old.dtype), s, old) for (_, s), old in zip(moved, state.rule, strict=True))
+        states = tuple(
+            jax.tree.map(lambda new, old: new.astype(old.dtype), s, old)
+            for (_, s), old in zip(moved, state.rule, strict=True)
+        )
         return steps, OptimizerState(t, states, state.key)
 
 
@@ -171,7 +174,9 @@ def _constructor(rule: rules.Rule, name: str) -> Callable[..., Optimizer]:
         inspect.Parameter("transforms", keyword, default=()),
     ]
     construct.__name__ = construct.__qualname__ = name
-    construct.__doc__ = f"{name} as an Optimizer over a tree of parameters.\n\n    " + (rule.__doc__ or "").split(">>>")[0]
+    construct.__doc__ = (
+        f"{name} as an Optimizer over a tree of parameters.\n\n    " + (rule.__doc__ or "").split(">>>")[0]
+    )
     construct.__signature__ = inspect.Signature(parameters, return_annotation=Optimizer)  # type: ignore[attr-defined]
     return construct
 

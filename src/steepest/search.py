@@ -80,7 +80,9 @@ def _start(choices: Mapping[str, list], start: Mapping[str, Any] | None) -> tupl
         return tuple(len(values) // 2 for values in choices.values())
     for name, values in choices.items():
         if start.get(name) not in values:
-            raise InputError(f"The start's {name} is {start.get(name)!r}, which is not among {values}. Start inside the space.")
+            raise InputError(
+                f"The start's {name} is {start.get(name)!r}, which is not among {values}. Start inside the space."
+            )
     return tuple(values.index(start[name]) for name, values in choices.items())
 
 

@@ -1,10 +1,10 @@
 """What is minimised: networks on tables, and any loss of one's own."""
 
+from ._model import Model as Model
+from ._network import NetworkProblem as NetworkProblem
+from ._network import network as network
 from ._problem import Init as Init
 from ._problem import Instance as Instance
 from ._problem import Loss as Loss
 from ._problem import Minimised as Minimised
 from ._problem import Problem as Problem
-from ._model import Model as Model
-from ._network import NetworkProblem as NetworkProblem
-from ._network import network as network

@@ -19,7 +19,7 @@ from ..networks import Layer, Network
 from . import _metrics
 
 _FORMAT = 1
-_MODEL, _WEIGHTS, _ENCODER = "model.json", "weights.safetensors", "encoder.skops"
+_MODEL, _WEIGHTS, _ENCODER = "model.json", "weights.safetensors", "encoder.safetensors"
 # Rows of one forward pass: bounds the memory of a prediction over a large table.
 _ROWS = 65536
 
@@ -70,7 +70,7 @@ class Model:
         return _metrics.classification(target, self.predict_probabilities(features), labels)
 
     def save(self, directory: Path, metrics: dict[str, Any] | None = None) -> None:
-        """Write the model into a directory: model.json, weights.safetensors, encoder.skops. No pickle."""
+        """Write the model into a directory: model.json, weights.safetensors, encoder.safetensors. No pickle."""
         directory.mkdir(exist_ok=True)
         arrays = {
             f"{layer}.{name}": np.ascontiguousarray(array)
@@ -101,7 +101,9 @@ class Model:
         place = Path(directory)
         place = place / "model" if (place / "model" / _MODEL).is_file() else place
         if not (place / _MODEL).is_file():
-            raise InputError(f"'{directory}' holds no model: there is no {_MODEL} in it. Give the --out of fit or race.")
+            raise InputError(
+                f"'{directory}' holds no model: there is no {_MODEL} in it. Give the --out of fit or race."
+            )
         try:
             described = json.loads((place / _MODEL).read_text())
             if described["format"] != _FORMAT:
@@ -119,8 +121,17 @@ class Model:
                 described["task"],
                 described["loss"],
             )
-        except (OSError, KeyError, TypeError, AttributeError, json.JSONDecodeError, safetensors.SafetensorError) as error:
-            raise InputError(f"The model in '{directory}' is damaged ({error}). Train it again, or copy it afresh.") from error
+        except (
+            OSError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            json.JSONDecodeError,
+            safetensors.SafetensorError,
+        ) as error:
+            raise InputError(
+                f"The model in '{directory}' is damaged ({error}). Train it again, or copy it afresh."
+            ) from error
 
 
 def _layers(arrays: dict[str, np.ndarray], network: Network) -> tuple[Layer, ...]:

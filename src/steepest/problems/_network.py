@@ -1,5 +1,6 @@
 """A feedforward network on a table as a Problem: splits, encodes and standardises for each seed, on its training part."""
 
+import copy
 import functools
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -83,6 +84,12 @@ class NetworkProblem:
         self.validation, self.test, self.test_seed = validation, test, test_seed
         self._prepared = functools.lru_cache(maxsize=64)(self._prepare)
 
+    def with_network(self, network: Network) -> "NetworkProblem":
+        """The same table, loss and splits with another network; what was learned of the table is shared."""
+        other = copy.copy(self)
+        other.network = network
+        return other
+
     @property
     def name(self) -> str:
         """The table's name."""
@@ -109,9 +116,7 @@ class NetworkProblem:
         return [self._instance(seed, inputs) for seed in seeds]
 
     def _prepare(self, seed: int) -> Prepared:
-        drawn = split(
-            self.table, seed=seed, validation=self.validation, test=self.test, test_seed=self.test_seed
-        )
+        drawn = split(self.table, seed=seed, validation=self.validation, test=self.test, test_seed=self.test_seed)
         encoder = FeatureEncoder().fit(self.table.features[drawn.train])
         return Prepared(drawn, encoder, Target.fit(self.table, drawn.train))
 
@@ -151,7 +156,9 @@ class NetworkProblem:
         part = self._prepared(seed)
         first = parameters[0]._replace(weights=parameters[0].weights[: len(part.encoder.feature_names)])
         arrays = tuple(Layer(*(np.asarray(array) for array in layer)) for layer in (first, *parameters[1:]))
-        return Model(self.network, arrays, part.encoder, part.target, self.table.target_name, self.table.task, self.loss)
+        return Model(
+            self.network, arrays, part.encoder, part.target, self.table.target_name, self.table.task, self.loss
+        )
 
     def evaluate(self, model: Model, seed: int, part: str = "test") -> dict[str, Any]:
         """Metrics of a model on a part of the table, in the user's units; empty where the part is."""

@@ -118,7 +118,9 @@ def _arrays(data: Any, what: str) -> Any:
     data = jax.tree.map(jnp.asarray, data)
     rows = {array.shape[0] if array.ndim else 0 for array in jax.tree.leaves(data)}
     if len(rows) != 1 or rows == {0}:
-        raise InputError(f"The arrays of {what} must have the same number of rows, at least one; received {sorted(rows)}.")
+        raise InputError(
+            f"The arrays of {what} must have the same number of rows, at least one; received {sorted(rows)}."
+        )
     return data
 
 

@@ -75,7 +75,9 @@ def plan_race(
         raise InputError(f"A race needs at least one optimizer; received none. Allowed: {', '.join(rules.RULES)}.")
     named = {one.name: one for one in given}
     if len(named) < len(given):
-        raise InputError(f"Each optimizer races once; received {', '.join(one.name for one in given)}. Drop the repeats.")
+        raise InputError(
+            f"Each optimizer races once; received {', '.join(one.name for one in given)}. Drop the repeats."
+        )
     rates = {name: _grid(one, learning_rates) for name, one in named.items()}
     return Plan(named, rates, _seeds(seeds), settings or Settings())
 

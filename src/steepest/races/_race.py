@@ -103,9 +103,7 @@ def race(
     usual = {name: one.learning_rate for name, one in plan.optimizers.items()}
     verdict = judge(runs, usual, getattr(problem, "unit", "")) if ended else None
     winner = _winner(problem, plan, instances, runs, verdict) if verdict else None
-    return Race(
-        problem, plan, runs, _curves_table(ended), verdict, winner, complete, time.perf_counter() - started
-    )
+    return Race(problem, plan, runs, _curves_table(ended), verdict, winner, complete, time.perf_counter() - started)
 
 
 def _runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
@@ -115,7 +113,15 @@ def _runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
 
 def _curves_table(ended: Sequence[Ended]) -> pl.DataFrame:
     tables = [run.curves.select(pl.lit(number, pl.Int32).alias("run"), pl.all()) for number, run in ended]
-    empty = pl.DataFrame(schema={"run": pl.Int32, "epoch": pl.Int32, "step": pl.Int32, "train_loss": pl.Float64, "validation_loss": pl.Float64})
+    empty = pl.DataFrame(
+        schema={
+            "run": pl.Int32,
+            "epoch": pl.Int32,
+            "step": pl.Int32,
+            "train_loss": pl.Float64,
+            "validation_loss": pl.Float64,
+        }
+    )
     return pl.concat([empty, *tables])
 
 

@@ -77,7 +77,9 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], unit: str) -> Verdict 
     if not board or not math.isfinite(board[0].median):
         return None
     first = board[0]
-    return Verdict(_sentence(board, unit, ended["seed"].n_unique()), False, first.optimizer, first.learning_rate, tuple(board))
+    return Verdict(
+        _sentence(board, unit, ended["seed"].n_unique()), False, first.optimizer, first.learning_rate, tuple(board)
+    )
 
 
 def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:

@@ -1,5 +1,6 @@
 """The step, the compiled loop, and what a run leaves."""
 
+from ._climb import climb_network as climb_network
 from ._fit import fit as fit
 from ._fit import fit_instance as fit_instance
 from ._run import Run as Run

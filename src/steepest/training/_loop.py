@@ -94,7 +94,13 @@ def train_epochs(
 
 
 def _epoch(
-    progress: Progress, optimizer: Optimizer, train: Any, validation: Any, rows: jax.Array, patience: Patience, loss: Loss
+    progress: Progress,
+    optimizer: Optimizer,
+    train: Any,
+    validation: Any,
+    rows: jax.Array,
+    patience: Patience,
+    loss: Loss,
 ) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
     def one(carry: tuple, batch_rows: jax.Array) -> tuple:
         return step(*carry, rows_of(train, batch_rows), optimizer, loss)
@@ -121,7 +127,12 @@ def rows_of(data: Any, rows: jax.Array) -> Any:
 
 
 def _judge(
-    before: Progress, parameters: Any, state: OptimizerState, train_loss: jax.Array, watched: jax.Array, patience: Patience
+    before: Progress,
+    parameters: Any,
+    state: OptimizerState,
+    train_loss: jax.Array,
+    watched: jax.Array,
+    patience: Patience,
 ) -> Progress:
     """Keep the best parameters, count the wait, set the status."""
     better = watched < before.best_loss

@@ -59,7 +59,12 @@ class Run:
         }
 
     def __repr__(self) -> str:
-        ended = {OK: "ran all", STOPPED: "stopped early after", DIVERGED: "diverged in", INTERRUPTED: "interrupted after"}
+        ended = {
+            OK: "ran all",
+            STOPPED: "stopped early after",
+            DIVERGED: "diverged in",
+            INTERRUPTED: "interrupted after",
+        }
         return (
             f"Run of {self.optimizer.name} at {self.optimizer.learning_rate:.4g} on {self.problem.name}, seed {self.seed}: "
             f"{ended[self.status]} {self.epochs} epochs ({self.steps} steps, {self.seconds:.1f} s), "

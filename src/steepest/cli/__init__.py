@@ -1,0 +1,3 @@
+"""The command line: parses, calls one verb, prints."""
+
+from ._main import main as main

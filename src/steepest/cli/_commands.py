@@ -1,0 +1,132 @@
+"""The commands: each parses, calls one verb, prints."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..errors import InputError
+from . import _options as options
+
+app = typer.Typer(
+    help="Gradient-based learning: which optimizer, at which learning rate, on your own data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def fit(
+    data: options.Data,
+    target: options.Target = None,
+    optimizer: Annotated[str, typer.Option(help="Such as adam or sgd.")] = "adam",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Units of parameter a step; the optimizer's usual.")
+    ] = None,
+    schedule: Annotated[
+        str, typer.Option(help="constant, linear, cosine, polynomial, exponential, steps or inverse-time.")
+    ] = "constant",
+    warmup: Annotated[int, typer.Option(help="Steps over which the learning rate rises first.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A hyperparameter, such as b1=0.8.")
+    ] = None,
+    clip_norm: Annotated[float | None, typer.Option(help="Clip the gradient's global norm to this.")] = None,
+    clip_value: Annotated[float | None, typer.Option(help="Clip each entry of the gradient to this.")] = None,
+    noise: Annotated[float | None, typer.Option(help="Standard deviation of noise added to the gradient.")] = None,
+    sampling: Annotated[str, typer.Option(help="shuffled or replacement: how minibatches are drawn.")] = "shuffled",
+    task: options.Task = None,
+    weight: options.Weight = None,
+    class_weight: options.ClassWeight = None,
+    hidden: options.Hidden = "64,64",
+    activation: options.Activation = "relu",
+    initializer: options.Initializer = None,
+    scale: options.Scale = 1.0,
+    loss: options.Loss = None,
+    epochs: options.Epochs = 100,
+    batch_size: options.BatchSize = None,
+    patience: options.Patience = 10,
+    seed: Annotated[int, typer.Option(help="Fixes the split, the start and the minibatches.")] = 0,
+    out: options.Out = None,
+    hill_climb: Annotated[
+        bool, typer.Option("--hill-climb", help="Afterwards try widths, depths and batch sizes around the network.")
+    ] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a feedforward network on a table and keep it."""
+    from ._fit import run_fit
+
+    run_fit(**_given(locals()))
+
+
+@app.command()
+def race(
+    data: options.Data,
+    target: options.Target = None,
+    optimizers: Annotated[str | None, typer.Option(help="Such as adam,sgd; all nine if not given.")] = None,
+    learning_rates: Annotated[
+        str, typer.Option(help="How many half decades around each one's usual rate, or the rates themselves.")
+    ] = "13",
+    seeds: Annotated[str, typer.Option(help="How many seeds, or which, such as 0,1,5.")] = "3",
+    task: options.Task = None,
+    weight: options.Weight = None,
+    class_weight: options.ClassWeight = None,
+    hidden: options.Hidden = "64,64",
+    activation: options.Activation = "relu",
+    initializer: options.Initializer = None,
+    scale: options.Scale = 1.0,
+    loss: options.Loss = None,
+    epochs: options.Epochs = 100,
+    batch_size: options.BatchSize = None,
+    patience: options.Patience = 10,
+    out: options.Out = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and how long it takes, and stop.")
+    ] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Race every optimizer over learning rates and seeds; says which to use and leaves the trained model."""
+    from ._race import run_race
+
+    run_race(**_given(locals()))
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="What fit or race wrote.", show_default=False)],
+    data: options.Data,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="A .csv, .tsv or .parquet file to write.")] = Path(
+        "predictions.csv"
+    ),
+    quiet: options.Quiet = False,
+) -> None:
+    """Predict the target of a table's rows with a trained model."""
+    from ._predict import run_predict
+
+    run_predict(model, data, out, quiet)
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What fit or race wrote.", show_default=False)],
+) -> None:
+    """Draw the report of a run directory again."""
+    from ..reports import report as draw
+
+    Console().print(f"Report: {draw(directory)}", soft_wrap=True, highlight=False)
+
+
+def _given(arguments: dict) -> dict:
+    """A command's arguments as its verb wants them, with the line that repeats it."""
+    given = {name: value for name, value in arguments.items() if not name.startswith("run_")}
+    if given["patience"] < 0:
+        raise InputError(
+            f"--patience must be 0 or more; received {given['patience']}. Try 10, or 0 to never stop early."
+        )
+    given["patience"] = given["patience"] or None
+    given["hidden"] = options.hidden_units(given["hidden"])
+    return {**given, "command": f"steepest {shlex.join(sys.argv[1:])}"}

@@ -1,0 +1,95 @@
+"""``steepest fit``."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ..files import new_directory
+from ..gradients import AddNoise, ClipByGlobalNorm, ClipByValue
+from ..optimizer import Optimizer, optimizer
+from ..problems import NetworkProblem
+from ..races import save_fit
+from ..reports import report
+from ..schedules import over_run
+from ..training import Run, Settings, climb_network, fit_instance, steps_per_epoch
+from . import _options as options
+from ._progress import progress
+from ._table import free_name, metrics_line, say_data, table_and_network
+
+
+def run_fit(
+    *, data: str, out: Path | None, quiet: bool, hill_climb: bool, command: str, seed: int, **asked: Any
+) -> None:
+    """Read, train, keep, and say how it went."""
+    console = Console(highlight=False, soft_wrap=True)
+    table, problem = table_and_network(data, asked)
+    if not quiet:
+        say_data(console, table)
+    settings = Settings(asked["epochs"], asked["batch_size"], asked["patience"], sampling=asked["sampling"])
+    (instance,) = problem.instances([seed])
+    steps = settings.epochs * steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
+    chosen = _optimizer(asked, steps)
+    place = out or free_name(f"fit-{table.name}")
+    with new_directory(place) as directory:
+        with progress(console, settings.epochs, "epochs", quiet=quiet) as line:
+
+            def watch(epoch: int, train_loss: float, watched: float) -> bool:
+                line.show(epoch, f"loss {train_loss:.4g}, validation {watched:.4g}")
+                return True
+
+            run = fit_instance(problem, instance, chosen, settings, seed, watch)
+        save_fit(run, directory, command)
+        report(directory)
+    _say_run(console, problem, run)
+    console.print(f"Model and report: {place}")
+    if hill_climb:
+        _climb(console, run, quiet)
+
+
+def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
+    given = {"clip_value": ClipByValue, "clip_norm": ClipByGlobalNorm, "noise": AddNoise}
+    transforms = tuple(make(asked[name]) for name, make in given.items() if asked[name] is not None)
+    one = optimizer(asked["optimizer"], asked["learning_rate"], transforms=transforms, **options.knobs(asked["set_"]))
+    return one.with_learning_rate(over_run(asked["schedule"], one.learning_rate, steps, warmup=asked["warmup"]))
+
+
+def _say_run(console: Console, problem: NetworkProblem, run: Run) -> None:
+    ended = {
+        "ok": "ran all",
+        "stopped": "stopped early after",
+        "diverged": "diverged in",
+        "interrupted": "interrupted after",
+    }
+    console.print(
+        f"{run.optimizer.name} {ended[run.status]} {run.epochs} epochs ({run.steps} steps, {run.seconds:.1f} s); "
+        f"lowest validation loss {run.best_loss:.4g} {problem.unit} at epoch {run.best_epoch}."
+    )
+    if run.status == "diverged":
+        console.print(
+            f"Try a learning rate below {run.optimizer.learning_rate:g}; the model kept is the best before that."
+        )
+    if run.status == "ok" and run.best_epoch == run.epochs:
+        console.print(
+            f"The loss was still falling: more epochs than {run.epochs} or a larger learning rate may do better."
+        )
+    metrics = problem.evaluate(problem.model(run.parameters, run.seed), run.seed)
+    if metrics:
+        console.print(f"On the test part: {metrics_line(metrics)}.")
+
+
+def _climb(console: Console, run: Run, quiet: bool) -> None:
+    def told(point: dict[str, Any], score: float) -> None:
+        if not quiet:
+            console.print(f"  {_shape(point)}: {-score:.4g}")
+
+    console.print("Validation loss of networks around it:")
+    climb = climb_network(run, on_try=told)
+    console.print(
+        f"Lowest: {_shape(climb.best)} with {-climb.score:.4g}, after {len(climb.tried)} trained"
+        + ("." if climb.at_peak else "; there was no time to look further.")
+    )
+
+
+def _shape(point: dict[str, Any]) -> str:
+    return f"width {point['width']}, depth {point['depth']}, batch size {point['batch_size']}"

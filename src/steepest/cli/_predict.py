@@ -1,0 +1,43 @@
+"""``steepest predict``."""
+
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+
+from ..data import read_features
+from ..errors import InputError
+from ..files import new_file
+from ..problems import Model
+
+_WRITERS = {
+    ".csv": lambda frame, path: frame.write_csv(path),
+    ".tsv": lambda frame, path: frame.write_csv(path, separator="\t"),
+    ".parquet": lambda frame, path: frame.write_parquet(path),
+}
+
+
+def run_predict(directory: Path, data: str, out: Path, quiet: bool) -> None:
+    """Write a prediction a row, and for classes the probability of each."""
+    write = _WRITERS.get(out.suffix.lower())
+    if write is None:
+        raise InputError(f"Predictions go to a .csv, .tsv or .parquet file; received --out '{out}'.")
+    if out.exists():
+        raise InputError(f"'{out}' exists already. Give another --out, or remove it first.")
+    model = Model.load(directory)
+    features = read_features(data, model.encoder)
+    with new_file(out) as temporary:
+        write(predictions(model, features), temporary)
+    if not quiet:
+        rows = "1 row" if features.height == 1 else f"{features.height:,} rows"
+        Console(highlight=False, soft_wrap=True).print(f"{rows} of '{model.target_name}' predicted: {out}")
+
+
+def predictions(model: Model, features: pl.DataFrame) -> pl.DataFrame:
+    """The column ``prediction``, and for classes ``probability of X`` for each class X."""
+    if model.task == "regression":
+        return pl.DataFrame({"prediction": model.predict(features)})
+    probabilities = model.predict_probabilities(features)
+    labels = model.target.decode(probabilities.argmax(axis=1))
+    columns = {f"probability of {name}": probabilities[:, i] for i, name in enumerate(model.target.classes)}
+    return pl.DataFrame({"prediction": labels, **columns})

@@ -1,0 +1,120 @@
+"""``steepest race``."""
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from ..files import new_directory
+from ..problems import NetworkProblem
+from ..races import NAMES, Ended, Estimate, Plan, Race, estimate, plan_race, rate, save_race
+from ..races import race as run
+from ..reports import report
+from ..training import Settings
+from . import _options as options
+from ._progress import Line, progress
+from ._table import free_name, metrics_line, say_data, table_and_network
+
+
+def run_race(
+    *, data: str, optimizers: str | None, learning_rates: str, seeds: str, out: Path | None, dry_run: bool, quiet: bool,
+    command: str, **asked: Any,
+) -> None:  # fmt: skip
+    """Read, say what will run, race, keep, and say who won."""
+    console = Console(highlight=False, soft_wrap=True)
+    table, problem = table_and_network(data, asked)
+    plan = plan_race(
+        options.listed(optimizers),
+        learning_rates=options.rates(learning_rates),
+        seeds=options.whole_numbers(seeds, "--seeds"),
+        settings=Settings(asked["epochs"], asked["batch_size"], asked["patience"]),
+    )
+    place = out or free_name(f"race-{table.name}")
+    if dry_run:
+        say_data(console, table)
+        _say_plan(console, plan, estimate(problem, plan))
+        return
+    with new_directory(place) as directory:
+        if not quiet:
+            say_data(console, table)
+            _say_plan(console, plan, estimate(problem, plan))
+        with progress(console, len(plan), "runs", quiet=quiet) as line:
+            ended = run(problem, plan, on_end=_Teller(line))
+        save_race(ended, directory, command)
+        report(directory)
+    _say_verdict(console, problem, ended)
+    console.print(f"Report: {place / 'report.html'}")
+    if not ended.complete:
+        sys.exit(130)
+
+
+class _Teller:
+    """Tells the line of progress about each run as it ends."""
+
+    def __init__(self, line: Line):
+        self._line, self._done, self._diverged = line, 0, 0
+        self._best, self._by = math.inf, ""
+
+    def __call__(self, ended: Ended) -> None:
+        run = ended.run
+        self._done += 1
+        self._diverged += run.status == "diverged"
+        if run.status != "diverged" and run.best_loss < self._best:
+            self._best = run.best_loss
+            self._by = f"{NAMES[run.optimizer.name]} at {rate(run.optimizer.learning_rate)}"
+        best = f"lowest loss {self._best:.3g}, {self._by}" if self._by else "no loss yet"
+        self._line.show(self._done, f"{best}; {self._diverged} diverged")
+
+
+def _say_plan(console: Console, plan: Plan, estimated: Estimate) -> None:
+    counts = {len(rates) for rates in plan.rates.values()}
+    several = [f"{len(plan.optimizers)} optimizers", f"{max(counts)} learning rates", f"{len(plan.seeds)} seeds"]
+    told = " x ".join(part.removesuffix("s") if part.startswith("1 ") else part for part in several)
+    console.print(
+        f"{estimated.runs} runs: {told}, up to {plan.settings.epochs} epochs each; about {_duration(estimated.seconds)} at most."
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
+    if not race.complete:
+        console.print(f"Interrupted: {len(race.runs)} of {len(race.plan)} runs ended; the results are partial.")
+    if race.verdict is None:
+        told = "Every run diverged: race again with smaller --learning-rates." if len(race.runs) else "No run ended."
+        console.print(told)
+        return
+    console.print(_leaderboard(race, problem.unit))
+    console.print(race.verdict.sentence)
+    console.print("Unconfirmed: no fresh seeds have tested it, so small differences may be luck.")
+    if race.winner and race.winner.test:
+        console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
+
+
+def _leaderboard(race: Race, unit: str) -> Table:
+    assert race.verdict is not None
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("optimizer")
+    for name in ("learning rate", f"median loss ({unit})", "lowest", "highest", "at usual rate", "diverged"):
+        table.add_column(name, justify="right")
+    for standing in race.verdict.leaderboard:
+        table.add_row(
+            NAMES.get(standing.optimizer, standing.optimizer),
+            rate(standing.learning_rate) + (" (edge)" if standing.at_edge else ""),
+            *(_loss(value) for value in (standing.median, standing.low, standing.high, standing.usual_median)),
+            f"{standing.diverged} of {standing.runs}",
+        )
+    return table
+
+
+def _loss(value: float) -> str:
+    if math.isnan(value):
+        return "not run"
+    return f"{value:.3g}" if math.isfinite(value) else "diverged"
