@@ -8,3 +8,5 @@ from ._problem import Instance as Instance
 from ._problem import Loss as Loss
 from ._problem import Minimised as Minimised
 from ._problem import Problem as Problem
+from ._gradient_check import GradientCheck as GradientCheck
+from ._gradient_check import check_gradient as check_gradient

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 # Enough points to see the shape of residuals; more only makes a report heavy.
 _POINTS = 2000
@@ -11,6 +10,8 @@ _POINTS = 2000
 
 def classification(codes: np.ndarray, probabilities: np.ndarray, labels: list[Any]) -> dict[str, Any]:
     """codes: true classes (rows,).  probabilities: (rows, classes).  labels: the classes' names."""
+    from sklearn import metrics  # costs more than a second to import
+
     predicted = probabilities.argmax(axis=1)
     every = np.arange(len(labels))
     confusion = metrics.confusion_matrix(codes, predicted, labels=every)
@@ -26,6 +27,8 @@ def classification(codes: np.ndarray, probabilities: np.ndarray, labels: list[An
 
 def regression(actual: np.ndarray, predicted: np.ndarray, unit: str) -> dict[str, Any]:
     """actual, predicted: (rows,) in the user's units, which *unit* names."""
+    from sklearn import metrics  # costs more than a second to import
+
     shown = np.linspace(0, len(actual) - 1, min(len(actual), _POINTS)).astype(int)
     return {
         "loss": float(metrics.mean_squared_error(actual, predicted)),
