@@ -58,7 +58,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = ("gradients", "losses", "networks", "problems", "rules", "schedules", "training")
 
-__all__ = sorted([*_HOME_OF, *_MODULES])  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604 - a list of names, made
 
 
 def __getattr__(name: str) -> Any:
@@ -72,4 +72,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(__all__)

@@ -14,13 +14,17 @@ class InputError(ValueError):
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Return ``" Did you mean 'adam'?"``, or an empty string where nothing allowed is near *name*.
 
-    >>> nearest("adma", ["adam", "sgd"])
+    Among near names one as long as what was typed comes first: letters swap more often than they go missing.
+
+    >>> nearest("ADMA", ["adamax", "adam", "sgd"])
     " Did you mean 'adam'?"
     >>> nearest("xyz", ["adam", "sgd"])
     ''
     """
-    near = difflib.get_close_matches(str(name), list(allowed), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    folded = {str(one).lower(): str(one) for one in allowed}
+    near = difflib.get_close_matches(str(name).lower(), folded, n=5)
+    near.sort(key=lambda one: abs(len(one) - len(str(name))))
+    return f" Did you mean '{folded[near[0]]}'?" if near else ""
 
 
 def unknown(kind: str, name: object, allowed: Iterable[str]) -> InputError:

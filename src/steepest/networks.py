@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from .arrays import Array
 from .errors import InputError, unknown
 
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
@@ -51,8 +52,8 @@ _RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")
 class Layer(NamedTuple):
     """weights: (inputs, outputs).  biases: (outputs,)."""
 
-    weights: jax.Array
-    biases: jax.Array
+    weights: Array
+    biases: Array
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class Network:
     initializer: one of ``INITIALIZERS``; None takes He for rectifiers and Glorot for the others.
     scale: factor on the initial weights; 1 unless a deliberately bad start is wanted.
     Biases start at zero. Raises InputError for a name or number out of range.
-    Sources: He et al. 2015 (arXiv:1502.01852); Glorot & Bengio 2010; LeCun et al. 1998; Saxe et al. 2014 (arXiv:1312.6120).
+    Sources: He et al. 2015 (arXiv:1502.01852); Glorot & Bengio 2010; LeCun et al. 1998; Saxe et al. 2014
+    (arXiv:1312.6120).
 
     >>> Network(hidden=(8,)).initializer
     'he_normal'

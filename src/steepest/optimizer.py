@@ -63,7 +63,7 @@ class Optimizer:
             return parameters
         leaves, tree = jax.tree.flatten(parameters)
         ahead = _split([look(s, **self.hyperparameters) for s in state.rule], leaves)
-        return tree.unflatten([p + d for p, d in zip(leaves, ahead, strict=True)])
+        return jax.tree.unflatten(tree, [p + d for p, d in zip(leaves, ahead, strict=True)])
 
     def update(self, gradients: Any, state: OptimizerState) -> tuple[Any, OptimizerState]:
         """The steps to add to the parameters, and the new state.  gradients: a tree shaped like the parameters."""
@@ -75,7 +75,7 @@ class Optimizer:
             self.rule(g, s, t, learning_rate=rate, **self.hyperparameters)
             for g, s in zip(_join(leaves), state.rule, strict=True)
         ]
-        steps = tree.unflatten(_split([step for step, _ in moved], leaves))
+        steps = jax.tree.unflatten(tree, _split([step for step, _ in moved], leaves))
         states = tuple(
             jax.tree.map(lambda new, old: new.astype(old.dtype), s, old)
             for (_, s), old in zip(moved, state.rule, strict=True)
@@ -91,11 +91,17 @@ def _join(leaves: list[Any]) -> list[Any]:
     """The arrays a rule is applied to: large leaves as they are, then the small ones of each dtype as one vector.
 
     An elementwise rule gives the same numbers either way. For eight small layers one call instead of eight makes a
-    whole training step a tenth faster and halves the time to compile it.
+    whole training step a tenth faster and halves the time to compile it. Sixteen-bit leaves are widened to float32:
+    a mean over a thousand steps does not fit in eight bits of precision.
     """
     groups = _small(leaves)
-    large = [leaf for leaf in leaves if leaf.size >= _LARGE]
-    return large + [jnp.concatenate([jnp.ravel(leaves[i]) for i in group]) for group in groups.values()]
+    wide = [_wide(leaf) for leaf in leaves]
+    large = [leaf for leaf in wide if leaf.size >= _LARGE]
+    return large + [jnp.concatenate([jnp.ravel(wide[i]) for i in group]) for group in groups.values()]
+
+
+def _wide(leaf: Any) -> Any:
+    return leaf.astype(jnp.float32) if leaf.dtype.itemsize < 4 else leaf
 
 
 def _split(arrays: list[Any], leaves: list[Any]) -> list[Any]:

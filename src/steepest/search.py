@@ -1,5 +1,6 @@
 """Discrete parameters have no gradient: climb to the best neighbour until none is better."""
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,7 @@ def hill_climb(
     def value(position: tuple[int, ...]) -> float:
         if position not in scores:
             got = score(point(position))
-            scores[position] = got if got == got else float("-inf")
+            scores[position] = float("-inf") if math.isnan(got) else got
             if on_try is not None:
                 on_try(point(position), scores[position])
         return scores[position]

@@ -38,7 +38,7 @@ def run_fit(
                 line.show(epoch, f"loss {train_loss:.4g}, validation {watched:.4g}")
                 return True
 
-            run = fit_instance(problem, instance, chosen, settings, seed, watch)
+            run = fit_instance(problem, instance, chosen, settings, seed=seed, watch=watch)
         save_fit(run, directory, command)
         report(directory)
     _say_run(console, problem, run)

@@ -73,9 +73,8 @@ def _say_plan(console: Console, plan: Plan, estimated: Estimate) -> None:
     counts = {len(rates) for rates in plan.rates.values()}
     several = [f"{len(plan.optimizers)} optimizers", f"{max(counts)} learning rates", f"{len(plan.seeds)} seeds"]
     told = " x ".join(part.removesuffix("s") if part.startswith("1 ") else part for part in several)
-    console.print(
-        f"{estimated.runs} runs: {told}, up to {plan.settings.epochs} epochs each; about {_duration(estimated.seconds)} at most."
-    )
+    longest = f"up to {plan.settings.epochs} epochs each"
+    console.print(f"{estimated.runs} runs: {told}, {longest}; about {_duration(estimated.seconds)} at most.")
 
 
 def _duration(seconds: float) -> str:

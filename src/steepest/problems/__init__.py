@@ -1,5 +1,7 @@
 """What is minimised: networks on tables, and any loss of one's own."""
 
+from ._gradient_check import GradientCheck as GradientCheck
+from ._gradient_check import check_gradient as check_gradient
 from ._model import Model as Model
 from ._network import NetworkProblem as NetworkProblem
 from ._network import network as network
@@ -8,5 +10,3 @@ from ._problem import Instance as Instance
 from ._problem import Loss as Loss
 from ._problem import Minimised as Minimised
 from ._problem import Problem as Problem
-from ._gradient_check import GradientCheck as GradientCheck
-from ._gradient_check import check_gradient as check_gradient

@@ -20,7 +20,8 @@ class GradientCheck:
 
     ok: whether the worst error is within the tolerance.  error: the worst entry's, relative to the larger of its two
     values (at least a millionth of the largest entry, below which a difference is rounding).
-    entry: where it is, such as ``[0].weights[3, 5]``.  gradient, difference: its two values.  checked: entries compared.
+    entry: where it is, such as ``[0].weights[3, 5]``.  gradient, difference: its two values there.
+    checked: how many entries were compared.
     """
 
     ok: bool
@@ -61,14 +62,21 @@ def check_gradient(
     with jax.enable_x64(True):
         point = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), parameters)
         batch = jax.tree.map(lambda array: _wide(np.asarray(array[:rows])), instance.train)
-        return _compare(instance.loss, point, batch, most_entries, seed, tolerance)
+        entries = _drawn(sum(leaf.size for leaf in jax.tree.leaves(point)), most_entries, seed)
+        return _compare(instance.loss, point, batch, entries, tolerance)
+
+
+def _drawn(count: int, most: int, seed: int) -> np.ndarray:
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, most, replace=False))
 
 
 def _wide(array: np.ndarray) -> jax.Array:
     return jnp.asarray(array, jnp.float64 if array.dtype.kind == "f" else array.dtype)
 
 
-def _compare(loss: Loss, point: Any, batch: Any, most: int, seed: int, tolerance: float) -> GradientCheck:
+def _compare(loss: Loss, point: Any, batch: Any, entries: np.ndarray, tolerance: float) -> GradientCheck:
     value, gradients = jax.value_and_grad(loss)(point, batch)
     if not bool(jnp.isfinite(value)):
         raise InputError(f"The loss is {float(value)} there, so it has no gradient to check. Give other parameters.")
@@ -80,12 +88,9 @@ def _compare(loss: Loss, point: Any, batch: Any, most: int, seed: int, tolerance
     @jax.jit
     def at(vector: jax.Array) -> jax.Array:
         parts = [vector[a:b].reshape(leaf.shape) for a, b, leaf in zip(sizes, sizes[1:], leaves, strict=False)]
-        return loss(tree.unflatten(parts), batch)
+        return loss(jax.tree.unflatten(tree, parts), batch)
 
-    entries = np.arange(len(flat))
-    if len(flat) > most:
-        entries = np.sort(np.random.default_rng(seed).choice(len(flat), most, replace=False))
-    differences = np.array([_difference(at, flat, i) for i in entries])
+    differences = np.array([_difference(at, flat, int(i)) for i in entries])
     size = np.maximum(np.abs(exact[entries]), np.abs(differences))
     floor = max(1e-6 * np.abs(exact).max(), 1e-9)
     errors = np.abs(exact[entries] - differences) / np.maximum(size, floor)

@@ -29,7 +29,8 @@ class Model:
     """A network that predicts a table's target from its columns.
 
     network, parameters: the trained network (NumPy arrays).  encoder: columns to numbers.  target: outputs to labels.
-    target_name: the predicted column.  task: ``binary``, ``multiclass`` or ``regression``.  loss: what it was trained on.
+    target_name: the predicted column.  task: ``binary``, ``multiclass`` or ``regression``.
+    loss: what it was trained on.
     """
 
     network: Network

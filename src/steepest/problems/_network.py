@@ -1,4 +1,4 @@
-"""A feedforward network on a table as a Problem: splits, encodes and standardises for each seed, on its training part."""
+"""A feedforward network on a table as a Problem: split, encoded and standardised anew for each seed."""
 
 import copy
 import functools

@@ -40,7 +40,9 @@ def execute(
             return not stop.is_set()
 
         instance = instances[entry.seed]
-        run = fit_instance(problem, instance, entry.optimizer, settings, entry.seed, go_on, watch_seconds=np.inf)
+        run = fit_instance(
+            problem, instance, entry.optimizer, settings, seed=entry.seed, watch=go_on, watch_seconds=np.inf
+        )
         # A race of hundreds of runs keeps what they tell, not their parameters; any can be trained again to the bit.
         return Ended(entry.run, dataclasses.replace(run, parameters=None, last=None))
 

@@ -138,7 +138,7 @@ def _winner(problem: Minimised, plan: Plan, instances: dict, runs: pl.DataFrame,
     )
     one = plan.optimizers[verdict.optimizer].with_learning_rate(verdict.learning_rate)
     try:
-        run = fit_instance(problem, instances[chosen["seed"]], one, plan.settings, chosen["seed"])
+        run = fit_instance(problem, instances[chosen["seed"]], one, plan.settings, seed=chosen["seed"])
     except KeyboardInterrupt:  # a second Ctrl-C: the results matter more than the model
         return None
     if not isinstance(problem, NetworkProblem):
@@ -161,7 +161,7 @@ def estimate(problem: Minimised, plan: Plan) -> Estimate:
     settings = dataclasses.replace(plan.settings, epochs=1, patience=None)
 
     def timed(epochs: int) -> Run:
-        return fit_instance(problem, instance, one, dataclasses.replace(settings, epochs=epochs), plan.seeds[0])
+        return fit_instance(problem, instance, one, dataclasses.replace(settings, epochs=epochs), seed=plan.seeds[0])
 
     cold = timed(1).seconds
     one_epoch = timed(1).seconds

@@ -33,7 +33,8 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
         "verdict": race.verdict.to_json() if race.verdict else None,
         "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
     }
-    _write_tables(directory, "race.json", told, race.runs, race.curves, winner.model if winner else None)
+    tables = {"runs": race.runs, "curves": race.curves}
+    _write(directory, "race.json", told, tables, winner.model if winner else None)
 
 
 def save_fit(run: Run, directory: Path, command: str = "") -> None:
@@ -59,17 +60,17 @@ def save_fit(run: Run, directory: Path, command: str = "") -> None:
     }
     runs = pl.DataFrame([{"run": 0, "stage": "fit", **run.row()}], schema=RUN_SCHEMA)
     curves = run.curves.select(pl.lit(0, pl.Int32).alias("run"), pl.all())
-    _write_tables(directory, "run.json", told, runs, curves, model)
+    _write(directory, "run.json", told, {"runs": runs, "curves": curves}, model)
 
 
-def _write_tables(
-    directory: Path, name: str, told: dict[str, Any], runs: pl.DataFrame, curves: pl.DataFrame, model: Model | None
+def _write(
+    directory: Path, name: str, told: dict[str, Any], tables: dict[str, pl.DataFrame], model: Model | None
 ) -> None:
     if model is not None:
         metrics = {k: v for k, v in told["model"]["test"].items() if k not in ("confusion", "residuals")}
         model.save(directory / "model", metrics)
-    runs.write_parquet(directory / "runs.parquet")
-    curves.write_parquet(directory / "curves.parquet")
+    for table, frame in tables.items():
+        frame.write_parquet(directory / f"{table}.parquet")
     (directory / name).write_text(json.dumps(_plain(told), indent=1, allow_nan=False))
 
 

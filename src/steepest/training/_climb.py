@@ -41,7 +41,7 @@ def climb_network(
         settings = replace(run.settings, batch_size=point["batch_size"])
         around = problem.with_network(shape)
         (instance,) = around.instances([run.seed])
-        tried = fit_instance(around, instance, run.optimizer, settings, run.seed)
+        tried = fit_instance(around, instance, run.optimizer, settings, seed=run.seed)
         return float("-inf") if tried.status == DIVERGED else -tried.best_loss
 
     return hill_climb(space, score, start=start, most_evaluations=most_runs, on_try=on_try)

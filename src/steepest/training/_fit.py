@@ -12,7 +12,7 @@ import numpy as np
 from ..optimizer import Adam, Optimizer
 from ..problems import Init, Instance, Loss, Minimised
 from ._loop import DIVERGED as DIVERGED_CODE
-from ._loop import RUNNING, Patience, begin, first_losses, train_epochs
+from ._loop import RUNNING, Parts, Patience, begin, first_losses, train_epochs
 from ._loop import STOPPED as STOPPED_CODE
 from ._run import DIVERGED, INTERRUPTED, OK, STOPPED, Run, curves_table
 from ._sampling import Sampling, minibatches, steps_per_epoch
@@ -55,7 +55,7 @@ def fit(
     """
     settings = Settings(epochs, batch_size, patience, sampling=sampling)
     (instance,) = problem.instances([seed])
-    return fit_instance(problem, instance, optimizer or Adam(), settings, seed, watch)
+    return fit_instance(problem, instance, optimizer or Adam(), settings, seed=seed, watch=watch)
 
 
 def fit_instance(
@@ -63,9 +63,9 @@ def fit_instance(
     instance: Instance,
     optimizer: Optimizer,
     settings: Settings,
+    *,
     seed: int,
     watch: Watch | None = None,
-    *,
     watch_seconds: float = _WATCH_SECONDS,
 ) -> Run:
     """``fit`` for a problem whose instance at this seed is at hand.
@@ -77,8 +77,8 @@ def fit_instance(
     steps = steps_per_epoch(instance.rows, batch_size)
     most = max(1, min(_CALL_STEPS // steps, _CALL_ROWS // (steps * batch_size)))
     patience = Patience(settings.patience_epochs, settings.least_improvement)
-    data = (instance.train, instance.validation)
-    parameters, key, first = _start(seed, *data, init=instance.init, loss=instance.loss)
+    parts = Parts(instance.train, instance.validation)
+    parameters, key, first = _start(seed, parts, init=instance.init, loss=instance.loss)
     progress = begin(parameters, optimizer.init(parameters, key), *first)
     curves = [np.asarray(first, np.float64).reshape(2, 1)]
     done, going = 0, True
@@ -86,8 +86,8 @@ def fit_instance(
     while going and done < settings.epochs:
         called = time.perf_counter()
         epochs = min(epochs, settings.epochs - done)
-        rows = _minibatches(instance.rows, batch_size, seed, done, most, settings.sampling)
-        progress, losses = _train(progress, optimizer, *data, rows, epochs, patience, loss=instance.loss)
+        rows = _minibatches(instance.rows, batch_size, settings.sampling, seed=seed, first=done, epochs=most)
+        progress, losses = _train(progress, optimizer, parts, rows, epochs, patience=patience, loss=instance.loss)
         ran = int(progress.epoch) - done
         curves.append(np.asarray(losses, np.float64)[:, :ran])
         done += ran
@@ -105,7 +105,7 @@ def fit_instance(
         status=INTERRUPTED if interrupted else _STATUS[int(progress.status)],
         parameters=progress.best,
         last=progress.parameters,
-        curves=curves_table(*np.concatenate(curves, axis=1), steps),
+        curves=curves_table(np.concatenate(curves, axis=1), steps),
         best_epoch=int(progress.best_epoch),
         best_loss=float(progress.best_loss),
         steps=int(progress.optimizer.t),
@@ -114,11 +114,11 @@ def fit_instance(
 
 
 @functools.partial(jax.jit, static_argnames=("init", "loss"))
-def _start(seed: Any, train: Any, validation: Any, *, init: Init, loss: Loss) -> tuple:
+def _start(seed: Any, parts: Parts, *, init: Init, loss: Loss) -> tuple:
     """Initial parameters, a key for gradient noise, and the losses there."""
     start, noise = jax.random.split(jax.random.key(seed))
     parameters = init(start)
-    return parameters, noise, first_losses(parameters, train, validation, loss=loss)
+    return parameters, noise, first_losses(parameters, parts, loss=loss)
 
 
 _train = jax.jit(train_epochs, static_argnames="loss", donate_argnames="progress")
@@ -128,7 +128,7 @@ _STATUS = {RUNNING: OK, STOPPED_CODE: STOPPED, DIVERGED_CODE: DIVERGED}
 
 
 @functools.lru_cache(maxsize=32)
-def _minibatches(rows: int, batch_size: int, seed: int, first: int, epochs: int, sampling: Sampling) -> jax.Array:
+def _minibatches(rows: int, batch_size: int, sampling: Sampling, *, seed: int, first: int, epochs: int) -> jax.Array:
     """Minibatches of some epochs, on the device; the runs of a race that share a seed share them."""
     drawn = minibatches(rows, batch_size, seed=seed, first_epoch=first, epochs=epochs, sampling=sampling)
     return jnp.asarray(drawn)

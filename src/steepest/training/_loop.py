@@ -43,10 +43,22 @@ class Patience(NamedTuple):
     least: float
 
 
-def first_losses(parameters: Any, train: Any, validation: Any, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
+class Parts(NamedTuple):
+    """The rows to learn from, and those to watch: the validation part, or None to watch the training part."""
+
+    train: Any
+    validation: Any
+
+    @property
+    def watched(self) -> Any:
+        """The part whose loss decides which parameters are best."""
+        return self.train if self.validation is None else self.validation
+
+
+def first_losses(parameters: Any, parts: Parts, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
     """The losses (train, watched) before the first step."""
-    first = loss(parameters, train)
-    return first, first if validation is None else loss(parameters, validation)
+    first = loss(parameters, parts.train)
+    return first, first if parts.validation is None else loss(parameters, parts.validation)
 
 
 def begin(parameters: Any, state: OptimizerState, first: jax.Array, watched: jax.Array) -> Progress:
@@ -62,12 +74,11 @@ def begin(parameters: Any, state: OptimizerState, first: jax.Array, watched: jax
 def train_epochs(
     progress: Progress,
     optimizer: Optimizer,
-    train: Any,
-    validation: Any,
+    parts: Parts,
     minibatches: jax.Array,
     epochs: jax.Array,
-    patience: Patience,
     *,
+    patience: Patience,
     loss: Loss,
 ) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
     """Train for *epochs* epochs, fewer when the run stops early or diverges.
@@ -84,7 +95,7 @@ def train_epochs(
 
     def epoch(carry: tuple) -> tuple:
         progress, done, curves = carry
-        progress, losses = _epoch(progress, optimizer, train, validation, minibatches[done], patience, loss)
+        progress, losses = _epoch(progress, optimizer, parts, minibatches[done], patience=patience, loss=loss)
         curves = tuple(curve.at[done].set(value) for curve, value in zip(curves, losses, strict=True))
         return progress, done + 1, curves
 
@@ -96,24 +107,27 @@ def train_epochs(
 def _epoch(
     progress: Progress,
     optimizer: Optimizer,
-    train: Any,
-    validation: Any,
+    parts: Parts,
     rows: jax.Array,
+    *,
     patience: Patience,
     loss: Loss,
 ) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
     def one(carry: tuple, batch_rows: jax.Array) -> tuple:
-        return step(*carry, rows_of(train, batch_rows), optimizer, loss)
+        return step(carry, rows_of(parts.train, batch_rows), optimizer, loss)
 
-    carry, losses = jax.lax.scan(one, (progress.parameters, progress.optimizer), rows)
-    parameters, state = carry
-    train_loss = jnp.mean(losses)
-    watched = loss(parameters, train if validation is None else validation)
-    return _judge(progress, parameters, state, train_loss, watched, patience), (train_loss, watched)
+    batch_losses: jax.Array
+    moved, batch_losses = jax.lax.scan(one, (progress.parameters, progress.optimizer), rows)
+    losses = (jnp.mean(batch_losses), loss(moved[0], parts.watched))
+    return _judge(progress, moved, losses, patience), losses
 
 
-def step(parameters: Any, state: OptimizerState, batch: Any, optimizer: Optimizer, loss: Loss) -> tuple:
-    """One step of the recipe: gradient of the loss on a minibatch, the rule, the move. Returns the batch's loss too."""
+def step(at: tuple[Any, OptimizerState], batch: Any, optimizer: Optimizer, loss: Loss) -> tuple:
+    """One step of the recipe: gradient of the loss on a minibatch, the rule, the move.
+
+    at: the parameters and the optimizer's state.  Returns both after the step, and the batch's loss before it.
+    """
+    parameters, state = at
     point = optimizer.gradient_point(parameters, state)
     value, gradients = jax.value_and_grad(loss)(point, batch)
     steps, state = optimizer.update(gradients, state)
@@ -127,14 +141,10 @@ def rows_of(data: Any, rows: jax.Array) -> Any:
 
 
 def _judge(
-    before: Progress,
-    parameters: Any,
-    state: OptimizerState,
-    train_loss: jax.Array,
-    watched: jax.Array,
-    patience: Patience,
+    before: Progress, moved: tuple[Any, OptimizerState], losses: tuple[jax.Array, jax.Array], patience: Patience
 ) -> Progress:
     """Keep the best parameters, count the wait, set the status."""
+    (parameters, state), (train_loss, watched) = moved, losses
     better = watched < before.best_loss
     worth = watched < before.best_loss - patience.least * jnp.abs(before.best_loss)
     waited = jnp.where(worth, 0, before.waited + 1)

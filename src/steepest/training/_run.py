@@ -65,21 +65,17 @@ class Run:
             DIVERGED: "diverged in",
             INTERRUPTED: "interrupted after",
         }
+        which = f"{self.optimizer.name} at {self.optimizer.learning_rate:.4g} on {self.problem.name}"
         return (
-            f"Run of {self.optimizer.name} at {self.optimizer.learning_rate:.4g} on {self.problem.name}, seed {self.seed}: "
-            f"{ended[self.status]} {self.epochs} epochs ({self.steps} steps, {self.seconds:.1f} s), "
-            f"best loss {self.best_loss:.4g} at epoch {self.best_epoch}"
+            f"Run of {which}, seed {self.seed}: {ended[self.status]} {self.epochs} epochs "
+            f"({self.steps} steps, {self.seconds:.1f} s), best loss {self.best_loss:.4g} at epoch {self.best_epoch}"
         )
 
 
-def curves_table(train: np.ndarray, validation: np.ndarray, steps_per_epoch: int) -> pl.DataFrame:
-    """A run's curves as a table.  train, validation: losses at epoch 0, 1, ..., equally long."""
-    epoch = np.arange(len(train), dtype=np.int32)
+def curves_table(losses: np.ndarray, steps_per_epoch: int) -> pl.DataFrame:
+    """A run's curves as a table.  losses: training and watched (2, epochs + 1), at epoch 0, 1, ..."""
+    epoch = np.arange(losses.shape[1], dtype=np.int32)
+    train, watched = losses.astype(np.float64)
     return pl.DataFrame(
-        {
-            "epoch": epoch,
-            "step": epoch * steps_per_epoch,
-            "train_loss": np.asarray(train, np.float64),
-            "validation_loss": np.asarray(validation, np.float64),
-        }
+        {"epoch": epoch, "step": epoch * steps_per_epoch, "train_loss": train, "validation_loss": watched}
     )
