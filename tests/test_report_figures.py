@@ -103,11 +103,15 @@ def test_the_table_holds_every_rate(record):
     assert table.rows[12][2] == "∞"
 
 
-def test_a_zero_loss_makes_the_axis_linear(tmp_path):
+@pytest.mark.parametrize(("loss", "axis"), [(0.0, "log"), (-0.5, "linear")])
+def test_a_zero_loss_stands_on_the_floor_and_a_negative_one_makes_the_axis_linear(tmp_path, loss, axis):
     race_directory(tmp_path, optimizers=("sgd",), rates=3)
-    record = read(change(tmp_path, "runs.parquet", lambda rows: [rows[0] | {"best_validation_loss": 0.0}, *rows[1:]]))
+    record = read(change(tmp_path, "runs.parquet", lambda rows: [rows[0] | {"best_validation_loss": loss}, *rows[1:]]))
     (chart,) = rate_charts(record, ["sgd"], "nats")
-    assert chart.figure.layout.yaxis.type == "linear"
+    runs = next(trace for trace in chart.figure.data if trace.name == "run")
+    assert chart.figure.layout.yaxis.type == axis
+    lowest = min(runs.y)
+    assert lowest == loss if axis == "linear" else 0 < lowest <= 1e-5 * max(runs.y)
     assert 0.0 in traces(chart, "run")[0].y
 
 

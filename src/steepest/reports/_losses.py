@@ -83,7 +83,9 @@ def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
     chart = _frame(axis, unit)
     for optimizer in reversed(list(found)):
         for part, words in PARTS.items():
-            _add_curves(chart, curves(record, found[optimizer], part), optimizer, words, looks[optimizer])
+            drawn = curves(record, found[optimizer], part)
+            on_axis = drawn._replace(seeds=axis.drawn(drawn.seeds))
+            _add_curves(chart, on_axis, optimizer, words, style=looks[optimizer], axis=axis)
     if len(found) > FEW and np.isfinite(record.curves["validation_loss"][shown]).any():
         chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == "training")
     _add_labels(chart, record, found, axis)
@@ -107,7 +109,7 @@ def _frame(axis: Scale, unit: str) -> go.Figure:
     return chart.update_layout(dragmode="zoom")
 
 
-def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, style: Style) -> None:
+def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, *, style: Style, axis: Scale) -> None:
     """Add the median and, where there are several, all seeds as one trace with gaps between them."""
     if not np.isfinite(drawn.seeds).any():
         return
@@ -124,7 +126,7 @@ def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, styl
     spaced = {"symbol": style.symbol, "size": 8, "color": style.color, "maxdisplayed": 9}
     chart.add_scatter(
         x=_plain(epochs),
-        y=_plain(drawn.median[kept]),
+        y=_plain(axis.drawn(drawn.median[kept])),
         mode="lines+markers" if part == "validation" else "lines",
         name=plotly_text(name),
         line=look | {"width": 2.4 if part == "validation" else 1.6},

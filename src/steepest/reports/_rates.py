@@ -64,7 +64,7 @@ def _panel(race: _Drawn) -> go.Figure:
 
 def _add_median(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], axis: Scale, color: str, name: str) -> None:
     rates, losses = curve
-    shown = [loss if loss <= axis.cap else None for loss in losses.tolist()]
+    shown = [loss if loss <= axis.cap else None for loss in axis.drawn(losses).tolist()]
     line = {"color": color, "width": 2}
     panel.add_scatter(x=rates.tolist(), y=shown, mode="lines", name=name, hoverinfo="skip", line=line)
 
@@ -75,17 +75,17 @@ def _add_runs(panel: go.Figure, race: _Drawn, optimizer: str, style: Style) -> N
     lost = mine & ~cut & ~np.isfinite(losses)
     above = mine & ~cut & ~lost & (losses > axis.cap)
     inside = mine & ~cut & ~lost & ~above
-    in_strip = np.full(len(losses), axis.at(ABOVE_AT))
+    heights, in_strip = axis.drawn(losses), np.full(len(losses), axis.at(ABOVE_AT))
     dot = {"color": style.color, "symbol": style.symbol, "size": 6, "opacity": 0.6}
     hollow = {"color": QUIET, "symbol": "circle-open", "size": 7}
     arrow = {"color": style.color, "symbol": "arrow-up", "size": 8}
     cross = {"color": DIVERGED, "symbol": "x-thin", "size": 7, "line": {"width": 2, "color": DIVERGED}}
-    _add_marks(panel, race, inside, losses, {"name": "run", "marker": dot})
+    _add_marks(panel, race, inside, heights, {"name": "run", "marker": dot})
     _add_marks(
         panel,
         race,
         mine & cut,
-        np.where(losses <= axis.cap, losses, in_strip),
+        np.where(losses <= axis.cap, heights, in_strip),
         {"name": "interrupted", "marker": hollow},
     )
     _add_marks(panel, race, above, in_strip, {"name": "above", "marker": arrow})
@@ -133,7 +133,7 @@ def _add_ring(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], rank: dict
     chosen = [i for i, one in enumerate(curve[0]) if rank and np.isclose(one, rank["learning_rate"] or 0, rtol=1e-6)]
     if not chosen or curve[1][chosen[0]] > axis.cap:
         return
-    at, height = float(curve[0][chosen[0]]), float(curve[1][chosen[0]])
+    at, height = float(curve[0][chosen[0]]), float(axis.drawn(curve[1])[chosen[0]])
     ring = {"symbol": "circle-open", "size": 15, "color": INK, "line": {"width": 2}}
     panel.add_scatter(x=[at], y=[height], mode="markers", name="best", marker=ring, hoverinfo="skip")
 

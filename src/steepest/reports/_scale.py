@@ -10,12 +10,15 @@ from ._format import rate
 # A run that ends above twice the loss before training has learned nothing; how far above it ended tells no more, and
 # drawing it to scale would squash the runs that did learn.
 HOPELESS = 2.0
+# Losses may fall to nothing, or to exactly zero, which no logarithm can show: below this share of the greatest loss
+# they stand on the axis' floor.
+NOTHING = 1e-6
 
 
 class Scale(NamedTuple):
     """The loss axis. low, cap: the losses between which it is drawn to scale, cap included.
 
-    logarithmic: False where a loss is zero or negative, which no logarithm can show.
+    logarithmic: False where a loss is negative, or none is positive.
     """
 
     low: float
@@ -31,8 +34,12 @@ class Scale(NamedTuple):
     def share(self, loss: float) -> float:
         """The inverse of ``at``."""
         if self.logarithmic:
-            return float(np.log(loss / self.low) / np.log(self.cap / self.low))
+            return float(np.log(max(loss, self.low) / self.low) / np.log(self.cap / self.low))
         return float((loss - self.low) / (self.cap - self.low))
+
+    def drawn(self, losses: np.ndarray) -> np.ndarray:
+        """Losses where they are drawn: those under a logarithmic axis' floor stand on it."""
+        return np.maximum(losses, self.low) if self.logarithmic else losses
 
     def axis(self, top: float = 1.05) -> dict[str, Any]:
         """Plotly's settings for this axis, up to a share *top* of its height, with ticks up to the cap."""
@@ -63,7 +70,9 @@ def scale(record: Record, losses: np.ndarray) -> Scale:
     start = _loss_before_training(record)
     if start > least:
         greatest = min(greatest, HOPELESS * start)
-    logarithmic = least > 0
+    logarithmic = least >= 0 and greatest > 0
+    if logarithmic:
+        least = max(least, NOTHING * greatest)
     # Closer than this, ticks of three digits could not tell the losses apart.
     narrowest = 0.04 * abs(least) or 1.0
     if greatest - least < narrowest:
