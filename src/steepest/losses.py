@@ -57,15 +57,6 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
     }
 )
 
-UNITS: Mapping[str, str] = MappingProxyType(
-    {
-        "squared_error": "squared standard deviations",
-        "huber": "standard deviations",
-        "cross_entropy": "nats",
-        "binary_cross_entropy": "nats",
-    }
-)
-
 
 def loss_for(task: str, name: str | None = None) -> str:
     """The name of the loss for a task: the one asked for where it fits, else the task's own.

@@ -128,5 +128,6 @@ def _given(arguments: dict) -> dict:
             f"--patience must be 0 or more; received {given['patience']}. Try 10, or 0 to never stop early."
         )
     given["patience"] = given["patience"] or None
+    given["batch_size"] = options.batch(given["batch_size"])
     given["hidden"] = options.hidden_units(given["hidden"])
     return {**given, "command": f"steepest {shlex.join(sys.argv[1:])}"}

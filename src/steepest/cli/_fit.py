@@ -35,7 +35,8 @@ def run_fit(
         with progress(console, settings.epochs, "epochs", quiet=quiet) as line:
 
             def watch(epoch: int, train_loss: float, watched: float) -> bool:
-                line.show(epoch, f"loss {train_loss:.4g}, validation {watched:.4g}")
+                losses = (problem.reported(loss, seed) for loss in (train_loss, watched))
+                line.show(epoch, "{} {:.4g}, validation {:.4g}".format(problem.measure.name, *losses))
                 return True
 
             run = fit_instance(problem, instance, chosen, settings, seed=seed, watch=watch)
@@ -63,7 +64,7 @@ def _say_run(console: Console, problem: NetworkProblem, run: Run) -> None:
     }
     console.print(
         f"{run.optimizer.name} {ended[run.status]} {run.epochs} epochs ({run.steps} steps, {run.seconds:.1f} s); "
-        f"lowest validation loss {run.best_loss:.4g} {problem.unit} at epoch {run.best_epoch}."
+        f"lowest validation {problem.measure.name} {problem.measure.of(run.reported_best)}, at epoch {run.best_epoch}."
     )
     if run.status == "diverged":
         console.print(

@@ -25,7 +25,9 @@ Initializer = Annotated[str | None, typer.Option(help="Such as he_normal or glor
 Scale = Annotated[float, typer.Option(help="Factor on the initial weights, for a deliberately bad start.")]
 Loss = Annotated[str | None, typer.Option(help="squared_error or huber for a number; classes have one each.")]
 Epochs = Annotated[int, typer.Option(help="At most so many passes over the training rows.")]
-BatchSize = Annotated[int | None, typer.Option(help="Rows a step.  [default: 32, or all where there are fewer]")]
+BatchSize = Annotated[
+    str | None, typer.Option(help="Rows a step, or all.  [default: 32, or all where there are fewer]", metavar="ROWS")
+]
 Patience = Annotated[int, typer.Option(help="Stop after so many epochs without improvement; 0 never stops early.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Where to write; it must not exist yet.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
@@ -43,6 +45,16 @@ def hidden_units(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"--hidden takes whole numbers such as 64,64, or none; received '{text}'.") from None
+
+
+def batch(text: str | None) -> Any:
+    """Rows a step from ``32`` or ``all``."""
+    if text is None or text == "all":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--batch-size takes a whole number such as 32, or all; received '{text}'.") from None
 
 
 def listed(text: str | None) -> list[str] | None:

@@ -62,8 +62,8 @@ class _Teller:
         run = ended.run
         self._done += 1
         self._diverged += run.status == "diverged"
-        if run.status != "diverged" and run.best_loss < self._best:
-            self._best = run.best_loss
+        if run.status != "diverged" and run.reported_best < self._best:
+            self._best = run.reported_best
             self._by = f"{NAMES[run.optimizer.name]} at {rate(run.optimizer.learning_rate)}"
         best = f"lowest loss {self._best:.3g}, {self._by}" if self._by else "no loss yet"
         self._line.show(self._done, f"{best}; {self._diverged} diverged")
@@ -90,18 +90,25 @@ def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
         told = "Every run diverged: race again with smaller --learning-rates." if len(race.runs) else "No run ended."
         console.print(told)
         return
-    console.print(_leaderboard(race, problem.unit))
+    console.print(_leaderboard(race))
     console.print(race.verdict.sentence)
     console.print("Unconfirmed: no fresh seeds have tested it, so small differences may be luck.")
     if race.winner and race.winner.test:
         console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
 
 
-def _leaderboard(race: Race, unit: str) -> Table:
+def _leaderboard(race: Race) -> Table:
     assert race.verdict is not None
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("optimizer")
-    for name in ("learning rate", f"median loss ({unit})", "lowest", "highest", "at usual rate", "diverged"):
+    for name in (
+        "learning rate",
+        f"median {race.problem.measure.name}",
+        "lowest",
+        "highest",
+        "at usual rate",
+        "diverged",
+    ):
         table.add_column(name, justify="right")
     for standing in race.verdict.leaderboard:
         table.add_row(

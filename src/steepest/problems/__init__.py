@@ -8,5 +8,6 @@ from ._network import network as network
 from ._problem import Init as Init
 from ._problem import Instance as Instance
 from ._problem import Loss as Loss
+from ._problem import Measure as Measure
 from ._problem import Minimised as Minimised
 from ._problem import Problem as Problem

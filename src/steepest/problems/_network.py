@@ -12,10 +12,10 @@ import numpy as np
 
 from ..data import Dataset, FeatureEncoder, Split, Target, split
 from ..errors import InputError, unknown
-from ..losses import LOSSES, UNITS, loss_for
+from ..losses import LOSSES, loss_for
 from ..networks import Layer, Network
 from ._model import Model
-from ._problem import Instance
+from ._problem import Instance, Measure
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,23 @@ class NetworkProblem:
         return self.table.name
 
     @property
-    def unit(self) -> str:
-        """The unit of the loss."""
-        return UNITS[self.loss]
+    def measure(self) -> Measure:
+        """How losses are reported: errors in the user's units, cross-entropies in nats."""
+        unit = f"units of '{self.table.target_name}'"
+        return {
+            "squared_error": Measure("root mean squared error", unit),
+            "huber": Measure("Huber loss", f"squared {unit}"),
+        }.get(self.loss, Measure("cross-entropy", "nats"))
+
+    def reported(self, losses: Any, seed: int) -> Any:
+        """Losses in the user's units: of a standardised target at a seed, the root of squared errors times its scale.
+
+        A Huber loss times the squared scale is the Huber loss that turns linear at an error of one scale.
+        """
+        scale = self._prepared(seed).target.scale
+        if self.loss == "squared_error":
+            return scale * np.sqrt(losses)
+        return scale**2 * losses if self.loss == "huber" else losses
 
     @property
     def outputs(self) -> int:

@@ -35,6 +35,17 @@ class Instance(NamedTuple):
         return leaves[0].shape[0] if leaves else 1
 
 
+class Measure(NamedTuple):
+    """How losses are reported: what they are called, and in which unit, empty where it has none."""
+
+    name: str
+    unit: str
+
+    def of(self, loss: float) -> str:
+        """A loss with its unit, to three digits."""
+        return f"{loss:.3g} {self.unit}".rstrip()
+
+
 class Minimised(Protocol):
     """What fit and race need of a problem."""
 
@@ -44,6 +55,13 @@ class Minimised(Protocol):
 
     def instances(self, seeds: Iterable[int]) -> list[Instance]:
         """The problem at each seed, all of equal shapes."""
+
+    @property
+    def measure(self) -> Measure:
+        """How losses are reported."""
+
+    def reported(self, losses: Any, seed: int) -> Any:
+        """Losses as they are reported, from those that are minimised at a seed: a number or an array."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,7 @@ class Problem:
         name: str = "problem",
     ):
         self.name = name
+        self.measure = Measure("loss", "")
         if not callable(init):
             leaves, tree = jax.tree.flatten(init)
             init = _Start(tuple(np.asarray(leaf, np.result_type(leaf, np.float32)) for leaf in leaves), tree)
@@ -110,6 +129,10 @@ class Problem:
     def instances(self, seeds: Iterable[int]) -> list[Instance]:
         """The problem as it is, once a seed: its data parts do not depend on it."""
         return [self._instance for _ in seeds]
+
+    def reported(self, losses: Any, seed: int) -> Any:
+        """The losses as they are."""
+        return losses
 
 
 def _arrays(data: Any, what: str) -> Any:

@@ -5,7 +5,7 @@ import html
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
@@ -80,7 +80,7 @@ def race(
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,
     epochs: int = 100,
-    batch_size: int | None = None,
+    batch_size: int | Literal["all"] | None = None,
     patience: int | None = 10,
     on_end: Callable[[Ended], None] | None = None,
 ) -> Race:
@@ -101,7 +101,7 @@ def race(
     ended, complete = execute(problem, instances, plan.entries(), plan.settings, on_end)
     runs = _runs_table(ended)
     usual = {name: one.learning_rate for name, one in plan.optimizers.items()}
-    verdict = judge(runs, usual, getattr(problem, "unit", "")) if ended else None
+    verdict = judge(runs, usual, problem.measure) if ended else None
     winner = _winner(problem, plan, instances, runs, verdict) if verdict else None
     return Race(problem, plan, runs, _curves_table(ended), verdict, winner, complete, time.perf_counter() - started)
 
@@ -112,7 +112,7 @@ def _runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
 
 
 def _curves_table(ended: Sequence[Ended]) -> pl.DataFrame:
-    tables = [run.curves.select(pl.lit(number, pl.Int32).alias("run"), pl.all()) for number, run in ended]
+    tables = [run.reported_curves().select(pl.lit(number, pl.Int32).alias("run"), pl.all()) for number, run in ended]
     empty = pl.DataFrame(
         schema={
             "run": pl.Int32,

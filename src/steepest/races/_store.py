@@ -59,7 +59,7 @@ def save_fit(run: Run, directory: Path, command: str = "") -> None:
         "model": _about_model(0, run, test),
     }
     runs = pl.DataFrame([{"run": 0, "stage": "fit", **run.row()}], schema=RUN_SCHEMA)
-    curves = run.curves.select(pl.lit(0, pl.Int32).alias("run"), pl.all())
+    curves = run.reported_curves().select(pl.lit(0, pl.Int32).alias("run"), pl.all())
     _write(directory, "run.json", told, {"runs": runs, "curves": curves}, model)
 
 
@@ -77,9 +77,8 @@ def _write(
 def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, Any]:
     data: dict[str, Any] = {"name": problem.name}
     spec: dict[str, Any] = {"data": problem.name}
-    unit = ""
     if isinstance(problem, NetworkProblem):
-        data, unit = problem.describe_data(), problem.unit
+        data = problem.describe_data()
         spec |= {"target": problem.table.target_name, "task": problem.table.task, **problem.to_json()}
     spec |= plan
     fixed = json.dumps(_plain([spec, data.get("fingerprint")]), sort_keys=True)
@@ -92,7 +91,7 @@ def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, 
         "spec": spec,
         "spec_hash": hashlib.sha256(fixed.encode()).hexdigest(),
         "data": data,
-        "metric": {"name": "validation loss", "unit": unit, "lower_is_better": True},
+        "metric": {"name": f"validation {problem.measure.name}", "unit": problem.measure.unit, "lower_is_better": True},
     }
 
 
@@ -102,7 +101,7 @@ def _about_model(number: int, run: Run, test: dict[str, Any]) -> dict[str, Any]:
         "optimizer": run.optimizer.name,
         "learning_rate": run.optimizer.learning_rate,
         "seed": run.seed,
-        "validation_loss": run.best_loss,
+        "validation_loss": run.reported_best,
         "epoch": run.best_epoch,
         "test": test,
     }

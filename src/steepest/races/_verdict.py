@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from ..problems import Measure
+
 NAMES = {
     "sgd": "SGD",
     "momentum": "Momentum",
@@ -65,11 +67,11 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def judge(runs: pl.DataFrame, usual: Mapping[str, float], unit: str) -> Verdict | None:
+def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> Verdict | None:
     """The verdict on a table of runs; None where no run ended without diverging.
 
-    usual: each optimizer's untuned rate.  unit: of the loss.  Interrupted runs are left out; a diverged run counts as
-    an infinite loss, never as missing, since dropping it would reward a rate for diverging.
+    usual: each optimizer's untuned rate.  measure: what the losses are.  Interrupted runs are left out; a diverged run
+    counts as an infinite loss, never as missing, since dropping it would reward a rate for diverging.
     """
     ended = runs.filter(pl.col("status") != "interrupted")
     standings = [_standing(ended.filter(pl.col("optimizer") == name), name, rate) for name, rate in usual.items()]
@@ -78,7 +80,7 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], unit: str) -> Verdict 
         return None
     first = board[0]
     return Verdict(
-        _sentence(board, unit, ended["seed"].n_unique()), False, first.optimizer, first.learning_rate, tuple(board)
+        _sentence(board, measure, ended["seed"].n_unique()), False, first.optimizer, first.learning_rate, tuple(board)
     )
 
 
@@ -111,11 +113,11 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
     )
 
 
-def _sentence(board: Sequence[Standing], unit: str, seeds: int) -> str:
+def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
     first = board[0]
     told = (
         f"Use {NAMES.get(first.optimizer, first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
-        f"median validation loss {first.median:.3g} {unit} over {seeds} seed{'s' if seeds > 1 else ''}"
+        f"median validation {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
     )
     if len(board) > 1:
         next_best = board[1]

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ def fit(
     optimizer: Optimizer | None = None,
     *,
     epochs: int = 100,
-    batch_size: int | None = None,
+    batch_size: int | Literal["all"] | None = None,
     patience: int | None = 10,
     sampling: Sampling = "shuffled",
     seed: int = 0,

@@ -41,9 +41,21 @@ class Run:
         """Epochs trained."""
         return len(self.curves) - 1
 
+    def reported_curves(self) -> pl.DataFrame:
+        """The curves with losses as the problem reports them: for a number to predict, errors in the user's units."""
+        losses = pl.col("train_loss", "validation_loss")
+        return self.curves.with_columns(
+            losses.map_batches(lambda series: pl.Series(self.problem.reported(series.to_numpy(), self.seed)))
+        )
+
+    @property
+    def reported_best(self) -> float:
+        """The best watched loss as the problem reports it."""
+        return float(self.problem.reported(self.best_loss, self.seed))
+
     def row(self) -> dict[str, Any]:
-        """This run as a row of a table of runs."""
-        final = self.curves.row(-1, named=True)
+        """This run as a row of a table of runs, with losses as the problem reports them."""
+        final = self.reported_curves().row(-1, named=True)
         return {
             "optimizer": self.optimizer.name,
             "learning_rate": self.optimizer.learning_rate,
@@ -54,7 +66,7 @@ class Run:
             "best_epoch": self.best_epoch,
             "train_loss": final["train_loss"],
             "validation_loss": final["validation_loss"],
-            "best_validation_loss": self.best_loss,
+            "best_validation_loss": self.reported_best,
             "seconds": self.seconds,
         }
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import InputError, unknown
 from ._sampling import Sampling
@@ -14,7 +14,8 @@ DEFAULT_BATCH_SIZE = 32
 class Settings:
     """epochs: at most so many passes over the training rows.
 
-    batch_size: rows a step, held fixed; None takes 32 or, where there are fewer, all rows.
+    batch_size: rows a step, held fixed; None takes 32 or, where there are fewer, all rows; ``all`` is gradient descent
+    on the whole set.
     patience: stop after so many epochs in which the watched loss did not fall by *least_improvement* (a share of its
     best value so far); None never stops early. The best parameters are kept either way.
     sampling: ``shuffled`` passes, or ``replacement`` for uniform independent draws.
@@ -22,7 +23,7 @@ class Settings:
     """
 
     epochs: int = 100
-    batch_size: int | None = None
+    batch_size: int | Literal["all"] | None = None
     patience: int | None = 10
     least_improvement: float = 1e-4
     sampling: Sampling = "shuffled"
@@ -30,9 +31,9 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "patience"):
             value = getattr(self, name)
-            if value is None and name != "epochs":
+            if (value is None and name != "epochs") or (value == "all" and name == "batch_size"):
                 continue
-            if isinstance(value, bool) or value != int(value) or value < 1:
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise InputError(f"{name} must be a whole number, 1 or more; received {value}.")
         if not 0 <= self.least_improvement < 1:
             raise InputError(f"least_improvement must be in [0, 1); received {self.least_improvement}. Try 1e-4.")
@@ -43,11 +44,13 @@ class Settings:
         """The batch size for so many training rows. Raises InputError for a batch larger than the data."""
         if self.batch_size is None:
             return min(DEFAULT_BATCH_SIZE, rows)
+        if self.batch_size == "all":
+            return rows
         if self.batch_size > rows:
             raise InputError(
                 f"batch_size {self.batch_size} is larger than the {rows} training rows. Give {rows} or fewer."
             )
-        return int(self.batch_size)
+        return self.batch_size
 
     @property
     def patience_epochs(self) -> float:
