@@ -116,7 +116,7 @@ class Problem:
         self.measure = Measure("loss", "")
         if not callable(init):
             leaves, tree = jax.tree.flatten(init)
-            init = _Start(tuple(np.asarray(leaf, np.result_type(leaf, np.float32)) for leaf in leaves), tree)
+            init = _Start(tuple(_floating(leaf) for leaf in leaves), tree)
         if data is None and validation is not None:
             raise InputError("A problem without data cannot have validation data. Give data as well.")
         self._instance = Instance(
@@ -133,6 +133,11 @@ class Problem:
     def reported(self, losses: Any, seed: int) -> Any:
         """The losses as they are."""
         return losses
+
+
+def _floating(leaf: Any) -> np.ndarray:
+    array = np.asarray(leaf)
+    return array if array.dtype.kind not in "iub" else array.astype(np.float32)
 
 
 def _arrays(data: Any, what: str) -> Any:
