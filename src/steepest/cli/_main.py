@@ -1,5 +1,6 @@
 """The entry point: every mistake of a user's ends as one sentence and exit code 2."""
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,8 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 for a mistake in what was given, 130 interrupted."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
+    # Asked to end, by a scheduler say, it ends as on Ctrl-C: what has run is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except InputError as error:
