@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 from .. import rules
 from ..errors import InputError
 from ..optimizer import Optimizer, optimizer
+from ..schedules import Constant
 from ..training import Settings
+
+# Beyond 25 decades to either side a rate leaves float32; beyond so many seeds nobody waits for the end.
+_MOST_RATES = 100
+_MOST_SEEDS = 10_000
 
 
 class Entry(NamedTuple):
@@ -49,8 +54,12 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values: what must be equal for results to be equal."""
+        transforms = {
+            name: [repr(t) for t in one.transforms] for name, one in self.optimizers.items() if one.transforms
+        }
         return {
             "optimizers": {name: dict(one.hyperparameters) for name, one in self.optimizers.items()},
+            **({"transforms": transforms} if transforms else {}),
             "learning_rates": {name: list(rates) for name, rates in self.rates.items()},
             "seeds": list(self.seeds),
             **self.settings.to_json(),
@@ -70,7 +79,9 @@ def plan_race(
     each one's usual rate (or a given Optimizer's own), the same number for all; or the rates themselves.
     seeds: how many, or which.  Raises InputError for unknown names, rates out of range, or nothing to run.
     """
-    given = [optimizer(one) if isinstance(one, str) else one for one in (optimizers or rules.RULES)]
+    given = [
+        optimizer(one) if isinstance(one, str) else one for one in (rules.RULES if optimizers is None else optimizers)
+    ]
     if not given:
         raise InputError(f"A race needs at least one optimizer; received none. Allowed: {', '.join(rules.RULES)}.")
     named = {one.name: one for one in given}
@@ -78,6 +89,9 @@ def plan_race(
         raise InputError(
             f"Each optimizer races once; received {', '.join(one.name for one in given)}. Drop the repeats."
         )
+    for one in given:
+        if not isinstance(one.schedule, Constant):
+            raise InputError(f"A race tries constant learning rates; received {one.name} with {one.schedule}. Fit it.")
     rates = {name: _grid(one, learning_rates) for name, one in named.items()}
     return Plan(named, rates, _seeds(seeds), settings or Settings())
 
@@ -93,8 +107,8 @@ def learning_rate_grid(centre: float, count: int) -> list[float]:
 
 def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
     if isinstance(rates, int):
-        if rates < 1:
-            raise InputError(f"learning_rates must be 1 or more; received {rates}. Try 13.")
+        if not 1 <= rates <= _MOST_RATES:
+            raise InputError(f"The number of learning_rates must be 1 to {_MOST_RATES}; received {rates}. Try 13.")
         return learning_rate_grid(one.learning_rate, rates)
     distinct = sorted({one.with_learning_rate(rate).learning_rate for rate in rates})
     if not distinct:
@@ -103,6 +117,8 @@ def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    if isinstance(seeds, int) and not 1 <= seeds <= _MOST_SEEDS:
+        raise InputError(f"The number of seeds must be 1 to {_MOST_SEEDS}; received {seeds}. Try 3.")
     chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     if not chosen or len(set(chosen)) < len(chosen) or any(not 0 <= seed < 2**31 for seed in chosen):
         raise InputError(f"seeds must be different whole numbers from 0, at least one; received {seeds}. Try 3.")
