@@ -68,7 +68,7 @@ def _finite(value: Any) -> Any:
 
 
 def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> Verdict | None:
-    """The verdict on a table of runs; None where no run ended without diverging.
+    """The verdict on a table of runs; None where at every rate half the runs or more diverged, or none has ended.
 
     usual: each optimizer's untuned rate.  measure: what the losses are.  Interrupted runs are left out; a diverged run
     counts as an infinite loss, never as missing, since dropping it would reward a rate for diverging.
@@ -79,9 +79,9 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> V
     if not board or not math.isfinite(board[0].median):
         return None
     first = board[0]
-    return Verdict(
-        _sentence(board, measure, ended["seed"].n_unique()), False, first.optimizer, first.learning_rate, tuple(board)
-    )
+    won = (pl.col("optimizer") == first.optimizer) & (pl.col("learning_rate") == first.learning_rate)
+    sentence = _sentence(board, measure, ended.filter(won).height)
+    return Verdict(sentence, False, first.optimizer, first.learning_rate, tuple(board))
 
 
 def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
