@@ -187,7 +187,7 @@ def test_residuals_are_predicted_minus_actual():
 
 def test_measures_name_shares_and_units():
     told = measures({"loss": 0.5, "accuracy": 0.975, "rmse": 12.345, "unit": "euros", "confusion": {}})
-    assert told == [("loss", "0.5"), ("accuracy", "97.5 %"), ("root mean squared error", "12.3 euros")]
+    assert told == [("loss", "0.5"), ("accuracy", "97.5 %"), ("root mean squared error, euros", "12.3")]
 
 
 @pytest.mark.parametrize("limits", [(0.04, 2.2), (0.051, 0.06), (1e-6, 1e6), (3e-4, 30.0), (1.0, 1.05)])

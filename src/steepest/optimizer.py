@@ -135,7 +135,8 @@ def optimizer(
     """An optimizer by the name of its rule.
 
     learning_rate: a number, a schedule, or None for the rule's usual one.  hyperparameters: the rule's own.
-    Raises InputError for an unknown name or hyperparameter (naming the nearest) and for numbers out of range.
+    Raises InputError for an unknown name or hyperparameter (naming the nearest), for numbers out of range and for
+    transforms that cannot be called.
 
     >>> optimizer("adam", 1e-3, b1=0.8).hyperparameters
     {'b1': 0.8, 'b2': 0.999, 'epsilon': 1e-08}
@@ -147,6 +148,11 @@ def optimizer(
             raise unknown(f"hyperparameter of {rule.__name__}", knob, knobs)
         knobs[knob] = _checked(knob, value)
     rate = rule.usual_learning_rate if learning_rate is None else learning_rate
+    if not isinstance(transforms, tuple | list) or not all(callable(one) for one in transforms):
+        raise InputError(
+            f"transforms must be a sequence of gradient transforms; received {transforms!r}. "
+            "Try (ClipByGlobalNorm(1.0),)."
+        )
     return Optimizer(rule, knobs, as_schedule(rate), tuple(transforms))
 
 

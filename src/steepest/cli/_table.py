@@ -37,10 +37,10 @@ def metrics_line(metrics: dict[str, Any]) -> str:
     if "accuracy" in metrics:
         return (
             f"accuracy {metrics['accuracy']:.3f}, balanced accuracy {metrics['balanced_accuracy']:.3f}, "
-            f"cross-entropy {metrics['loss']:.3f} nats ({metrics['rows']} rows)"
+            f"cross-entropy {metrics['cross_entropy']:.3f} nats ({metrics['rows']} rows)"
         )
     r2 = "" if metrics["r2"] is None else f", R² {metrics['r2']:.3f}"
     return (
         f"root mean squared error {metrics['rmse']:.4g}, mean absolute error {metrics['mae']:.4g}{r2}, "
-        f"in units of '{metrics['unit']}' ({metrics['rows']} rows)"
+        f"in {metrics['unit']} ({metrics['rows']} rows)"
     )

@@ -17,7 +17,7 @@ def classification(codes: np.ndarray, probabilities: np.ndarray, labels: list[An
     confusion = metrics.confusion_matrix(codes, predicted, labels=every)
     recalls = confusion.diagonal()[confusion.sum(axis=1) > 0] / confusion.sum(axis=1)[confusion.sum(axis=1) > 0]
     return {
-        "loss": float(metrics.log_loss(codes, probabilities, labels=every)),
+        "cross_entropy": float(metrics.log_loss(codes, probabilities, labels=every)),
         "accuracy": float(metrics.accuracy_score(codes, predicted)),
         "balanced_accuracy": float(recalls.mean()),
         "rows": len(codes),
@@ -31,7 +31,6 @@ def regression(actual: np.ndarray, predicted: np.ndarray, unit: str) -> dict[str
 
     shown = np.linspace(0, len(actual) - 1, min(len(actual), _POINTS)).astype(int)
     return {
-        "loss": float(metrics.mean_squared_error(actual, predicted)),
         "rmse": float(metrics.root_mean_squared_error(actual, predicted)),
         "mae": float(metrics.mean_absolute_error(actual, predicted)),
         "r2": float(metrics.r2_score(actual, predicted)) if len(actual) > 1 else None,

@@ -66,7 +66,7 @@ class Model:
     def score(self, features: pl.DataFrame, target: np.ndarray) -> dict[str, Any]:
         """Metrics against the true target: class codes, or numbers in the user's units (rows,)."""
         if self.task == "regression":
-            return _metrics.regression(target, self.predict(features), self.target_name)
+            return _metrics.regression(target, self.predict(features), f"units of '{self.target_name}'")
         labels = [label if isinstance(label, (int, float, bool)) else str(label) for label in self.target.classes]
         return _metrics.classification(target, self.predict_probabilities(features), labels)
 

@@ -84,7 +84,7 @@ def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
     for optimizer in reversed(list(found)):
         for part, words in PARTS.items():
             drawn = curves(record, found[optimizer], part)
-            on_axis = drawn._replace(seeds=axis.drawn(drawn.seeds))
+            on_axis = drawn._replace(seeds=_below(axis, drawn.seeds))
             _add_curves(chart, on_axis, optimizer, words, style=looks[optimizer], axis=axis)
     if len(found) > FEW and np.isfinite(record.curves["validation_loss"][shown]).any():
         chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == "training")
@@ -126,7 +126,7 @@ def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, *, s
     spaced = {"symbol": style.symbol, "size": 8, "color": style.color, "maxdisplayed": 9}
     chart.add_scatter(
         x=_plain(epochs),
-        y=_plain(axis.drawn(drawn.median[kept])),
+        y=_plain(_below(axis, drawn.median[kept])),
         mode="lines+markers" if part == "validation" else "lines",
         name=plotly_text(name),
         line=look | {"width": 2.4 if part == "validation" else 1.6},
@@ -137,6 +137,11 @@ def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, *, s
         ],
         hoverinfo="text",
     )
+
+
+def _below(axis: Scale, losses: np.ndarray) -> np.ndarray:
+    """Losses, with zeros far below a logarithmic axis, so that a line that falls to zero leaves the chart there."""
+    return np.where(losses == 0, axis.low / 1000, losses) if axis.logarithmic else losses
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -15,13 +15,18 @@ SHARES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy"}
 
 def measures(test: dict[str, Any]) -> list[tuple[str, str]]:
     """Each number among the test results as (name, value): shares in percent, errors in the user's unit."""
-    names = {"loss": "loss", "rmse": "root mean squared error", "mae": "mean absolute error", "r2": "R²"} | SHARES
+    names = {
+        "cross_entropy": "cross-entropy, nats",
+        "rmse": "root mean squared error",
+        "mae": "mean absolute error",
+        "r2": "R²",
+    } | SHARES
     found = []
     for key, value in test.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             written = percent(value) if key in SHARES else number(value)
-            unit = f" {test['unit']}" if key in ("rmse", "mae") and test.get("unit") else ""
-            found.append((names.get(key, key.replace("_", " ")), written + unit))
+            unit = f", {test['unit']}" if key in ("rmse", "mae") and test.get("unit") else ""
+            found.append((names.get(key, key.replace("_", " ")) + unit, written))
     return found
 
 
