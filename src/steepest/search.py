@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, unknown
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,9 @@ def _start(choices: Mapping[str, list], start: Mapping[str, Any] | None) -> tupl
         raise InputError(f"Every parameter needs at least one choice; received none for {', '.join(empty) or 'any'}.")
     if start is None:
         return tuple(len(values) // 2 for values in choices.values())
+    for name in start:
+        if name not in choices:
+            raise unknown("parameter of the start", name, choices)
     for name, values in choices.items():
         if start.get(name) not in values:
             raise InputError(
