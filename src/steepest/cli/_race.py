@@ -87,8 +87,7 @@ def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
     if not race.complete:
         console.print(f"Interrupted: {len(race.runs)} of {len(race.plan)} runs ended; the results are partial.")
     if race.verdict is None:
-        told = "Every run diverged: race again with smaller --learning-rates." if len(race.runs) else "No run ended."
-        console.print(told)
+        console.print(race.outcome)
         return
     console.print(_leaderboard(race))
     console.print(race.verdict.sentence)

@@ -48,8 +48,10 @@ def execute(
 
     ended: list[Ended] = []
     with ThreadPoolExecutor(workers()) as pool:
-        pending = [pool.submit(one, entry) for entry in entries]
+        pending: list[Future[Ended]] = []
         try:
+            for entry in entries:
+                pending.append(pool.submit(one, entry))
             for future in _as_they_end(pending):
                 ended.append(future.result())
                 if on_end is not None:

@@ -46,7 +46,8 @@ class Winner(NamedTuple):
 class Race:
     """A race, ended.
 
-    runs: a row a run.  curves: a row an epoch of a run.  verdict: None where every run diverged.
+    runs: a row a run.  curves: a row an epoch of a run.
+    verdict: None where no learning rate can be recommended; ``outcome`` says why.
     winner: the recommended run, trained again with its parameters kept; None where there is no verdict.
     complete: False where the race was interrupted.  seconds: wall time of everything.
     """
@@ -60,17 +61,32 @@ class Race:
     complete: bool
     seconds: float
 
+    @property
+    def outcome(self) -> str:
+        """The verdict's sentence, or why there is none."""
+        if self.verdict:
+            return self.verdict.sentence
+        if self.runs.is_empty():
+            return "No run ended, so nothing can be recommended."
+        lost = (
+            "Every run" if (self.runs["status"] == "diverged").all() else "At every learning rate half the runs or more"
+        )
+        return f"{lost} diverged: race again with smaller learning rates."
+
     def _repr_html_(self) -> str:
         """A notebook's view: the verdict and the leaderboard."""
-        told = html.escape(self.verdict.sentence if self.verdict else "Every run diverged.")
-        rows = [] if self.verdict is None else self.verdict.leaderboard
+        told = f"<p><b>{html.escape(self.outcome)}</b></p>"
+        if self.verdict is None:
+            return told
         cells = "".join(
             f"<tr><td>{NAMES.get(s.optimizer, s.optimizer)}</td><td>{rate(s.learning_rate)}</td><td>{s.median:.4g}</td>"
             f"<td>{s.diverged} of {s.runs}</td></tr>"
-            for s in rows
+            for s in self.verdict.leaderboard
         )
-        head = "<tr><th>optimizer</th><th>learning rate</th><th>median validation loss</th><th>diverged</th></tr>"
-        return f"<p><b>{told}</b> Unconfirmed.</p><table><thead>{head}</thead><tbody>{cells}</tbody></table>"
+        measure = html.escape(f"median validation {self.problem.measure.name}")
+        head = f"<tr><th>optimizer</th><th>learning rate</th><th>{measure}</th><th>diverged</th></tr>"
+        unconfirmed = "<p>Unconfirmed: no fresh seeds have tested it.</p>"
+        return f"{told}{unconfirmed}<table><thead>{head}</thead><tbody>{cells}</tbody></table>"
 
 
 def race(

@@ -1,0 +1,209 @@
+"""A race is its runs: equal to single fits to the bit, the same twice, and nothing that goes wrong is hidden."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+import pytest
+
+import steepest as st
+from steepest.problems import Instance, Measure
+from steepest.races import plan_race, race, workers
+from steepest.training import Settings
+
+X = jax.random.normal(jax.random.key(0), (60, 3))
+DATA = (X, X @ jnp.array([1.0, -2.0, 0.5]))
+RATES = [1e-3, 0.1, 1e3]
+ASKED = {"learning_rates": RATES, "seeds": 2, "epochs": 4, "batch_size": 20}
+
+
+def squared_error(w, batch):
+    return jnp.mean((batch[0] @ w - batch[1]) ** 2)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return st.Problem(lambda key: jax.random.normal(key, (3,)), squared_error, DATA, DATA, name="line")
+
+
+@pytest.fixture(scope="module")
+def raced(problem):
+    return race(problem, ["sgd", "adam"], **ASKED)
+
+
+def test_every_run_is_the_fit_of_its_optimizer_rate_and_seed_to_the_bit(problem, raced):
+    assert len(raced.runs) == 12
+    for row in raced.runs.iter_rows(named=True):
+        optimizer = {"sgd": st.SGD, "adam": st.Adam}[row["optimizer"]](row["learning_rate"])
+        alone = st.fit(problem, optimizer, epochs=4, batch_size=20, seed=row["seed"])
+        expected = alone.row()
+        assert {**row, "seconds": 0} == {"run": row["run"], "stage": "tune", **expected, "seconds": 0}
+        curves = raced.curves.filter(pl.col("run") == row["run"]).drop("run")
+        assert curves.equals(alone.curves, null_equal=True)
+
+
+def test_two_races_differ_in_nothing_but_their_seconds(problem, raced):
+    again = race(problem, ["sgd", "adam"], **ASKED)
+    assert again.runs.drop("seconds").equals(raced.runs.drop("seconds"))
+    assert again.curves.equals(raced.curves)
+    assert again.verdict == raced.verdict
+
+
+def test_diverged_runs_are_rows(raced):
+    lost = raced.runs.filter(pl.col("status") == "diverged")
+    assert set(lost["learning_rate"]) == {1e3}
+    assert set(lost["optimizer"]) == {"sgd", "adam"}
+    assert raced.verdict.learning_rate == 0.1
+    assert raced.verdict.leaderboard[0].diverged == 2
+
+
+def test_the_winner_is_the_recommended_run_with_the_lowest_loss_and_its_parameters(problem, raced):
+    number, run, model, test = raced.winner
+    row = raced.runs.row(number, named=True)
+    assert (row["run"], row["optimizer"], row["learning_rate"]) == (number, raced.verdict.optimizer, 0.1)
+    same = (pl.col("optimizer") == raced.verdict.optimizer) & (pl.col("learning_rate") == 0.1)
+    assert row["best_validation_loss"] == raced.runs.filter(same)["best_validation_loss"].min() == run.best_loss
+    assert float(squared_error(run.parameters, DATA)) == pytest.approx(run.best_loss, rel=1e-6)
+    assert (model, test) == (None, {})
+
+
+def test_a_loss_without_data_can_be_raced():
+    bowl = st.Problem(init=jnp.array([3.0, -4.0]), loss=lambda x: jnp.sum(x**2))
+    raced = race(bowl, ["sgd"], learning_rates=[0.05, 0.5], seeds=1, epochs=2)
+    # One step at rate 1/2 on |x|^2 lands on the minimum; at 0.05 each step keeps 9/10 of x, so 0.9^4 of the loss.
+    assert raced.runs["best_validation_loss"].to_list() == pytest.approx([0.0, 25 * 0.9**4], abs=1e-6)
+    assert raced.verdict.learning_rate == 0.5
+
+
+def test_a_plan_holds_everything(problem):
+    plan = plan_race(["sgd"], learning_rates=[0.1], seeds=[3], settings=Settings(epochs=2, batch_size=20))
+    assert race(problem, plan).runs.select("seed", "epochs", "steps").row(0) == (3, 2, 6)
+
+
+def test_a_batch_larger_than_the_data_is_refused_before_anything_runs(problem):
+    told = []
+    with pytest.raises(st.InputError, match="61 is larger than the 60"):
+        race(problem, ["sgd"], learning_rates=1, seeds=1, batch_size=61, on_end=told.append)
+    assert told == []
+
+
+class Broken:
+    """A problem whose loss fails once it is trained on."""
+
+    name, measure = "broken", Measure("loss", "")
+
+    def instances(self, seeds):
+        def loss(parameters, batch):
+            raise ZeroDivisionError("of the loss itself")
+
+        return [Instance(lambda key: jnp.zeros(2), loss, ()) for _ in seeds]
+
+    def reported(self, losses, seed):
+        return losses
+
+
+def test_an_error_inside_a_run_is_not_swallowed():
+    with pytest.raises(ZeroDivisionError, match="of the loss itself"):
+        race(Broken(), ["sgd"], learning_rates=3, seeds=1)
+
+
+def test_an_error_of_the_watcher_is_not_swallowed_and_ends_the_race(problem):
+    told = []
+
+    def watch(ended):
+        told.append(ended.number)
+        raise RuntimeError("of the watcher")
+
+    with pytest.raises(RuntimeError, match="of the watcher"):
+        race(problem, ["sgd"], learning_rates=50, seeds=10, epochs=4, batch_size=20, on_end=watch)
+    assert len(told) == 1
+
+
+def interrupt_after(count):
+    told = []
+
+    def watch(ended):
+        told.append(ended.number)
+        if len(told) == count:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_an_interrupted_race_keeps_what_ended_and_says_so(problem):
+    raced = race(problem, ["sgd"], learning_rates=50, seeds=10, epochs=4, batch_size=20, on_end=interrupt_after(3))
+    assert not raced.complete
+    assert 3 <= len(raced.runs) <= 3 + workers()
+    assert raced.curves["run"].n_unique() == len(raced.runs)
+    assert set(raced.runs["status"]) <= {"ok", "stopped", "diverged"}
+
+
+def test_a_race_interrupted_at_its_first_run_still_has_tables(problem, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steepest.races._execute.wait", interrupted)
+    raced = race(problem, ["sgd"], **ASKED)
+    assert (len(raced.runs), len(raced.curves), raced.verdict, raced.winner) == (0, 0, None, None)
+    assert not raced.complete
+    assert raced.runs.columns[:3] == ["run", "optimizer", "learning_rate"]
+    assert "No run ended" in raced._repr_html_()
+
+
+def test_an_interrupt_while_the_runs_are_handed_out_ends_the_race_at_once(problem, monkeypatch):
+    from concurrent.futures import ThreadPoolExecutor
+
+    handed = []
+
+    def submit(self, *arguments):
+        handed.append(arguments)
+        if len(handed) == 6:
+            raise KeyboardInterrupt
+        return plainly(self, *arguments)
+
+    plainly = ThreadPoolExecutor.submit
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit)
+    raced = race(problem, ["sgd"], **ASKED)
+    assert not raced.complete
+    assert len(raced.runs) == 0
+
+
+def test_a_second_interrupt_while_the_winner_is_trained_keeps_the_results(problem, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steepest.races._race.fit_instance", interrupted)
+    raced = race(problem, ["sgd"], **ASKED)
+    assert raced.complete
+    assert raced.verdict is not None
+    assert raced.winner is None
+
+
+def test_a_notebook_shows_the_verdict_and_the_leaderboard(raced):
+    page = raced._repr_html_()
+    assert raced.verdict.sentence in page
+    assert "Unconfirmed" in page
+    assert page.count("<tr>") == 1 + 2
+    assert "<td>SGD</td><td>0.1</td>" in page
+    assert "2 of 6" in page
+
+
+def test_a_notebook_says_when_there_is_nothing_to_recommend(problem):
+    raced = race(problem, ["sgd"], learning_rates=[1e3, 1e4], seeds=1, epochs=2, batch_size=20)
+    assert raced.verdict is None
+    page = raced._repr_html_()
+    assert "diverged" in page
+    assert "Unconfirmed" not in page
+
+
+def test_what_a_user_named_cannot_break_the_notebooks_page(raced):
+    named = dataclasses.replace(raced.verdict, sentence="<script>alert(1)</script>")
+    assert "<script>" not in dataclasses.replace(raced, verdict=named)._repr_html_()
+
+
+def test_the_losses_of_a_race_are_finite_or_the_run_diverged(raced):
+    for row in raced.runs.iter_rows(named=True):
+        assert np.isfinite(row["best_validation_loss"])
+        assert np.isfinite(row["validation_loss"]) or row["status"] == "diverged"
