@@ -8,6 +8,7 @@ within a round.
 import argparse
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def arguments(rounds: int) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=rounds, help="how often each contestant is measured")
     parser.add_argument("--short", action="store_true", help="a moment's work, to see that everything runs")
-    parser.add_argument("--contestants", help="comma-separated names; all unless given")
+    parser.add_argument("--contestants", help="names of its table, separated by semicolons; all unless given")
     for internal in ("--only", "--work"):
         parser.add_argument(internal, help=argparse.SUPPRESS)
     parser.add_argument("--started", type=float, default=0.0, help=argparse.SUPPRESS)
@@ -91,11 +92,23 @@ def compete(
             figures = {"missing": str(error)}
         print(_MARK + json.dumps(figures))
         sys.exit(0)
-    chosen = given.contestants.split(",") if given.contestants else list(contestants)
+    chosen = [name for name in contestants if not given.contestants or name in given.contestants.split(";")]
+    print(busyness(), end="\n\n", flush=True)
     with tempfile.TemporaryDirectory() as work:
         if prepare:
             prepare(Path(work))
         return [{name: _measure(script, name, work, given) for name in chosen} for _ in range(given.rounds)]
+
+
+def busyness() -> str:
+    """Which share of the cores others use: idle threads that wait for a taken core make some libraries crawl."""
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    told = f"{cores} cores, {load:.1f} busy in the last minute"
+    return (
+        f"{told}. Figures of a busy machine are worth little; torch's and Keras's suffer most."
+        if load > cores / 2
+        else told
+    )
 
 
 def _measure(script: str, name: str, work: str, given: argparse.Namespace) -> Figures:

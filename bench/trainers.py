@@ -136,9 +136,15 @@ def keras(job: Job, *, steps_per_execution: int = 1) -> Train:
     return train
 
 
-def torch(job: Job, *, compiled: bool = False) -> Train:
-    """torch, eager or with the whole step compiled; Adam in the fastest of its forms when eager."""
+def torch(job: Job, *, compiled: bool = False, threads: int | None = None) -> Train:
+    """torch, eager or with the whole step compiled; Adam in the fastest of its forms when eager.
+
+    threads: None for as many as torch takes by itself.
+    """
     import torch
+
+    if threads:
+        torch.set_num_threads(threads)
 
     x, y = torch.from_numpy(job.x), torch.from_numpy(job.y).long()
 
