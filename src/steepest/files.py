@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,16 +22,14 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     if os.path.lexists(target):
         kind = "directory" if target.is_dir() else "file"
         raise InputError(f"The output {kind} '{target}' exists already. Give another --out, or remove it first.")
-    with _explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with _parents(target), _explained(target):
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
-    try:
-        with _explained(target):
+        try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -53,12 +52,44 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def _parents(target: Path) -> Iterator[None]:
+    """The directories above *target*; those that were made for it go again when the block fails."""
+    missing = [parent for parent in target.parents if not os.path.exists(parent)]
+    for parent in target.parents:
+        if os.path.exists(parent) and not os.path.isdir(parent):
+            raise InputError(f"Cannot write '{target}': '{parent}' is a file. Give another place.")
+    try:
+        with _explained(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # someone else has put something there
+            for parent in missing:  # the innermost is the first
+                parent.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def _explained(target: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except Exception as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
         raise InputError(f"Cannot write '{target}': {reason}. Give another place, or make room there.") from error
+
+
+def _reason(error: Exception) -> str | None:
+    """What the system said when a write failed; None for any other error.
+
+    Polars and safetensors raise errors of their own, and only their words hold the system's number. An InputError that
+    tells of a failed write names the temporary place, which would mislead.
+    """
+    cause = error.__cause__ if isinstance(error, InputError) else error
+    if number := re.search(r"\(os error (\d+)\)", str(cause)):
+        return os.strerror(int(number[1])).lower()
+    return (cause.strerror or str(cause)).lower() if isinstance(cause, OSError) else None
 
 
 def _umask() -> int:
