@@ -36,7 +36,7 @@ class SteepestClassifier(ClassifierMixin, NetworkEstimator):
     Learned: classes_, n_features_in_, feature_names_in_ (where X names its columns); loss_curve_ and
     validation_loss_curve_, a value an epoch, at index 0 before training (the latter None where nothing is held back);
     best_loss_ and best_epoch_, of the parameters kept; n_iter_, epochs trained; n_layers_, input and output included;
-    model_, the ``Model``, which can be saved without pickle; run_, the ``Run``, left out of pickles since it holds data.
+    model_, the ``Model``, which can be saved without pickle; run_, the ``Run``, left out of pickles, as it holds data.
     ``fit`` raises ValueError for parameters or data that cannot be used, and warns (ConvergenceWarning) where training
     diverged or ended while the loss was still falling.
 

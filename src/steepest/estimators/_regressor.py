@@ -14,8 +14,8 @@ class SteepestRegressor(RegressorMixin, NetworkEstimator):
 
     Parameters, features, weights and what is learned are those of ``SteepestClassifier``, except that there are no
     classes. hidden: none, ``()``, is linear regression.  loss: ``squared_error`` (also where None) or ``huber``.
-    The target is standardised inside: the loss curves are in (squared) standard deviations of the training rows' target,
-    predictions in its own unit.
+    The target is standardised inside: the loss curves are in (squared) standard deviations of the target among the
+    training rows, predictions in its own unit.
 
     >>> X = np.linspace(-1, 1, 100)[:, None]
     >>> regressor = SteepestRegressor(learning_rate=0.01, random_state=0).fit(X, 1000 * X[:, 0] ** 2)
