@@ -67,7 +67,7 @@ def begin(parameters: Any, state: OptimizerState, first: jax.Array, watched: jax
     Every field has a buffer of its own, since the compiled loop writes its result over what it is given.
     """
     best, best_epoch, epoch, waited = jax.tree.map(jnp.copy, parameters), *(jnp.zeros((), jnp.int32) for _ in range(3))
-    status = jnp.where(jnp.isfinite(first), RUNNING, DIVERGED).astype(jnp.int32)
+    status = jnp.where(jnp.isfinite(first) & jnp.isfinite(watched), RUNNING, DIVERGED).astype(jnp.int32)
     return Progress(parameters, state, best, jnp.copy(watched), best_epoch, jnp.copy(first), epoch, waited, status)
 
 
@@ -145,7 +145,7 @@ def _judge(
 ) -> Progress:
     """Keep the best parameters, count the wait, set the status."""
     (parameters, state), (train_loss, watched) = moved, losses
-    better = watched < before.best_loss
+    better = (watched < before.best_loss) & jnp.isfinite(watched)  # minus infinity is an overflow, not a minimum
     worth = watched < before.best_loss - patience.least * jnp.abs(before.best_loss)
     waited = jnp.where(worth, 0, before.waited + 1)
     lost = ~jnp.isfinite(train_loss) | ~jnp.isfinite(watched)
