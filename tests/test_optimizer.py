@@ -179,6 +179,13 @@ def test_every_number_is_a_leaf_and_nothing_else_is():
     assert jax.tree.unflatten(tree, leaves) == chosen
 
 
+@every_rule
+def test_the_first_state_is_pinned_to_no_device(name):
+    # A loop that is given one pinned array returns all of them pinned, and compiles again for these.
+    state = optimizer(name).init([jnp.ones(3), jnp.ones(2**16)])
+    assert not any(leaf.committed for leaf in jax.tree.leaves((state.t, state.rule)))
+
+
 @pytest.mark.parametrize("constructor", CONSTRUCTORS)
 def test_constructors_have_their_rules_own_knobs(constructor):
     construct, rule = getattr(steepest, constructor), rules.find(CONSTRUCTORS[constructor])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from . import rules
 from .errors import InputError, unknown
@@ -52,8 +53,8 @@ class Optimizer:
 
     def init(self, parameters: Any, key: jax.Array | None = None) -> OptimizerState:
         """The state before the first step.  parameters: any tree of arrays.  key: for gradient noise."""
-        arrays = _join(jax.tree.leaves(parameters))
-        states = tuple(rules.initial_state(self.rule, array) for array in arrays)
+        shapes = jax.eval_shape(_join, jax.tree.leaves(parameters))
+        states = tuple(_initial_state(self.rule, shape) for shape in shapes)
         return OptimizerState(jnp.zeros((), jnp.int32), states, jax.random.key(0) if key is None else key)
 
     def gradient_point(self, parameters: Any, state: OptimizerState) -> Any:
@@ -81,6 +82,12 @@ class Optimizer:
             for (_, s), old in zip(moved, state.rule, strict=True)
         )
         return steps, OptimizerState(t, states, state.key)
+
+
+def _initial_state(rule: rules.Rule, like: jax.ShapeDtypeStruct) -> Any:
+    # By way of NumPy, whose arrays are pinned to no device: a compiled loop would hand back everything pinned where it
+    # was given one pinned array, and what is pinned compiles again.
+    return jax.tree.map(jnp.array, rules.initial_state(rule, np.broadcast_to(np.zeros((), like.dtype), like.shape)))
 
 
 # An array of so many elements is worth a pass of its own; smaller ones cost more to call than to compute.
