@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..errors import InputError
 from ..optimizer import Adam, Optimizer
 from ..problems import Init, Instance, Loss, Minimised
 from ._loop import DIVERGED as DIVERGED_CODE
@@ -22,6 +23,8 @@ from ._settings import Settings
 # row numbers (4 MB of int32) and steps (about a tenth of a second of a small network), but at least an epoch.
 _CALL_ROWS = 2**20
 _CALL_STEPS = 4096
+# What fits the int32 that JAX makes of it.
+_LARGEST_SEED = 2**31 - 1
 # A person who watches hears of a run about this often.
 _WATCH_SECONDS = 0.5
 
@@ -54,6 +57,8 @@ def fit(
     True
     """
     settings = Settings(epochs, batch_size, patience, sampling=sampling)
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
+        raise InputError(f"seed must be a whole number from 0 to {_LARGEST_SEED}; received {seed!r}. Try 0.")
     (instance,) = problem.instances([seed])
     return fit_instance(problem, instance, optimizer or Adam(), settings, seed=seed, watch=watch)
 
