@@ -258,6 +258,8 @@ def test_training_that_ends_too_early_or_diverges_warns_what_to_do():
     ("parameters", "message"),
     [
         ({"hidden": (4, 0)}, "hidden must be positive whole numbers"),
+        ({"hidden": 64}, "hidden must list whole numbers"),
+        ({"hidden": (4.5,)}, "hidden must list whole numbers"),
         ({"activation": "rleu"}, "Did you mean 'relu'"),
         ({"initializer": "he"}, "Unknown initializer 'he'"),
         ({"loss": "squared_error"}, "Unknown loss for a binary target"),

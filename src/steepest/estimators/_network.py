@@ -1,5 +1,6 @@
 """What classifier and regressor share: a network trained on arrays the way the command line trains it on a table."""
 
+import operator
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -98,7 +99,7 @@ class NetworkEstimator(BaseEstimator):
         rows.y: class codes, or numbers in the user's unit.  groups: (rows,) what to hold back in proportion.
         learn_target: the target's encoding from the training rows.
         """
-        network = Network(tuple(self.hidden), self.activation, self.initializer)
+        network = Network(self._hidden(), self.activation, self.initializer)
         loss, chosen = loss_for(task, self.loss), self._optimizer()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         train, held = hold_back(groups, self._fraction(), np.random.default_rng(seed))
@@ -121,6 +122,14 @@ class NetworkEstimator(BaseEstimator):
         parameters = tuple(type(layer)(*(np.asarray(array) for array in layer)) for layer in self.run_.parameters)
         self.model_ = Model(network, parameters, encoder, target, "y", task, loss)
         return self._report(validated=len(held) > 0)
+
+    def _hidden(self) -> tuple[int, ...]:
+        try:
+            return tuple(operator.index(units) for units in self.hidden)
+        except TypeError:
+            raise InputError(
+                f"hidden must list whole numbers of units, one a layer; received {self.hidden!r}. Try (64, 64)."
+            ) from None
 
     def _optimizer(self) -> Optimizer:
         if not isinstance(self.optimizer, Optimizer):
