@@ -95,7 +95,8 @@ class Problem:
     loss: ``loss(parameters, batch) -> scalar``, the mean over the batch's rows; ``loss(parameters)`` without data.
     data: a tree of arrays with the same number of rows each; a batch is the same tree with fewer rows.
     validation: the same for early stopping; without it the whole training loss is watched.
-    Raises InputError where the arrays' rows differ or the loss is not a finite-shaped scalar of floating dtype.
+    Raises InputError where the arrays' rows differ, a parameter is not of floating dtype, or the loss is not one number
+    of floating dtype.
 
     >>> import jax.numpy as jnp
     >>> bowl = Problem(init=jnp.array([1.0, 2.0]), loss=lambda x: jnp.sum(x**2))
@@ -124,7 +125,7 @@ class Problem:
         )
         if data is None:
             self._instance = self._instance._replace(train=())
-        _check_scalar(self._instance)
+        _check(self._instance)
 
     def instances(self, seeds: Iterable[int]) -> list[Instance]:
         """The problem as it is, once a seed: its data parts do not depend on it."""
@@ -152,8 +153,18 @@ def _arrays(data: Any, what: str) -> Any:
     return data
 
 
-def _check_scalar(instance: Instance) -> None:
+def _check(instance: Instance) -> None:
+    if isinstance(instance.init, _Start):
+        _check_floating(instance.init.leaves)
     parameters = jax.eval_shape(instance.init, jax.random.key(0))
+    _check_floating(jax.tree.leaves(parameters))
     value = jax.eval_shape(instance.loss, parameters, instance.train)
     if getattr(value, "shape", None) != () or not jnp.issubdtype(value.dtype, jnp.floating):
         raise InputError(f"The loss must return one real number; it returned {value}. Take its mean over the batch.")
+
+
+def _check_floating(leaves: Iterable[Any]) -> None:
+    dtypes = [leaf.dtype for leaf in leaves]
+    if not dtypes or not all(jnp.issubdtype(dtype, jnp.floating) for dtype in dtypes):
+        received = ", ".join(dict.fromkeys(str(dtype).lstrip("<") for dtype in dtypes)) or "none"
+        raise InputError(f"Parameters must be arrays of floating-point numbers; received {received}. Try float32.")
