@@ -157,9 +157,13 @@ def test_default_initializer_suits_the_activation(activation):
         ({"hidden": (64, 0)}, r"^hidden must be positive whole numbers of units; received \(64, 0\)\. Try \(64, 64\)"),
         ({"hidden": (64, 2.5)}, "^hidden must be positive whole numbers"),
         ({"hidden": (-3,)}, "^hidden must be positive whole numbers"),
-        ({"scale": -1.0}, "^scale must be finite and not negative; received -1.0"),
-        ({"scale": math.nan}, "^scale must be finite and not negative; received nan"),
-        ({"scale": math.inf}, "^scale must be finite and not negative; received inf"),
+        ({"hidden": 64}, r"^hidden must be positive whole numbers of units; received 64\. Try \(64, 64\)"),
+        ({"hidden": (True,)}, r"^hidden must be positive whole numbers of units; received \(True,\)"),
+        ({"hidden": "64"}, r"^hidden must be positive whole numbers of units; received '64'"),
+        ({"scale": -1.0}, r"^scale must be zero or positive, and finite; received -1\.0\. Try 1\."),
+        ({"scale": math.nan}, r"^scale must be zero or positive, and finite; received nan"),
+        ({"scale": math.inf}, r"^scale must be zero or positive, and finite; received inf"),
+        ({"scale": "big"}, r"^scale must be zero or positive, and finite; received 'big'"),
     ],
 )
 def test_what_is_out_of_range_is_refused(options, message):
@@ -169,6 +173,6 @@ def test_what_is_out_of_range_is_refused(options, message):
 
 def test_networks_of_one_shape_are_equal_and_hashable():
     # A compiled program is found again by its network.
-    assert Network([8, 4]) == Network((8, 4), initializer="he_normal")
+    assert Network([8, np.int64(4)]) == Network((8, 4), initializer="he_normal", scale=1)
     assert hash(Network([8, 4])) == hash(Network((8, 4)))
     assert Network((8, 4)) != Network((8, 4), scale=2.0)

@@ -1,15 +1,16 @@
 """Feedforward networks: layers of an affine map and an activation, the last one without."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from .arrays import Array
+from .arrays import Array, not_negative
 from .errors import InputError, unknown
 
 ACTIVATIONS: Mapping[str, Callable[[jax.Array], jax.Array]] = MappingProxyType(
@@ -49,6 +50,13 @@ INITIALIZERS: Mapping[str, Callable[..., jax.Array]] = MappingProxyType(
 _RECTIFIERS = ("relu", "leaky_relu", "gelu", "silu")
 
 
+def _units(hidden: Iterable[int]) -> tuple[int, ...]:
+    units = tuple(hidden) if isinstance(hidden, Iterable) else (None,)
+    if any(not isinstance(one, int | np.integer) or isinstance(one, bool) or one < 1 for one in units):
+        raise InputError(f"hidden must be positive whole numbers of units; received {hidden!r}. Try (64, 64).")
+    return tuple(int(one) for one in units)
+
+
 class Layer(NamedTuple):
     """weights: (inputs, outputs).  biases: (outputs,)."""
 
@@ -77,9 +85,7 @@ class Network:
     scale: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if any(not isinstance(units, int) or units < 1 for units in self.hidden):
-            raise InputError(f"hidden must be positive whole numbers of units; received {self.hidden}. Try (64, 64).")
+        object.__setattr__(self, "hidden", _units(self.hidden))
         if self.activation not in ACTIVATIONS:
             raise unknown("activation", self.activation, ACTIVATIONS)
         if self.initializer is None:
@@ -87,8 +93,7 @@ class Network:
             object.__setattr__(self, "initializer", default)
         if self.initializer not in INITIALIZERS:
             raise unknown("initializer", self.initializer, INITIALIZERS)
-        if not 0 <= self.scale < float("inf"):
-            raise InputError(f"scale must be finite and not negative; received {self.scale}. Try 1.")
+        object.__setattr__(self, "scale", not_negative("scale", self.scale, hint="1"))
 
     def init(self, key: jax.Array, inputs: int, outputs: int) -> tuple[Layer, ...]:
         """Fresh parameters, one Layer for each affine map, float32."""

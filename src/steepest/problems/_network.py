@@ -212,7 +212,7 @@ class NetworkProblem:
 
 def network(
     table: Dataset,
-    hidden: Iterable[int] = (64, 64),
+    hidden: tuple[int, ...] = (64, 64),
     *,
     activation: str = "relu",
     initializer: str | None = None,
@@ -227,5 +227,5 @@ def network(
     hidden: units of each hidden layer, none for linear or logistic regression.  activation, initializer, scale: as in
     ``Network``.  loss, class_weight, validation, test: as in ``NetworkProblem``.  Raises InputError like those.
     """
-    shape = Network(tuple(hidden), activation, initializer, scale)
+    shape = Network(hidden, activation, initializer, scale)
     return NetworkProblem(table, shape, loss=loss, class_weight=class_weight, validation=validation, test=test)
