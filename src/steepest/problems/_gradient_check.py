@@ -92,7 +92,7 @@ def _compare(loss: Loss, point: Any, batch: Any, entries: np.ndarray, tolerance:
 
     differences = np.array([_difference(at, flat, int(i)) for i in entries])
     size = np.maximum(np.abs(exact[entries]), np.abs(differences))
-    floor = max(1e-6 * np.abs(exact).max(), 1e-9)
+    floor = max(1e-6 * np.abs(exact[np.isfinite(exact)]).max(initial=0.0), 1e-9)
     errors = np.abs(exact[entries] - differences) / np.maximum(size, floor)
     errors = np.where(np.isfinite(errors), errors, np.inf)
     worst = int(errors.argmax())
