@@ -4,6 +4,7 @@ import functools
 import json
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import safetensors.numpy
 
 from ..data import FeatureEncoder, Target
 from ..errors import InputError
+from ..losses import loss_for
 from ..networks import Layer, Network
 from . import _metrics
 
@@ -113,21 +115,23 @@ class Model:
                     "Use the version of steepest that wrote it."
                 )
             network = Network(**{**described["network"], "hidden": tuple(described["network"]["hidden"])})
-            return Model(
-                network,
-                _layers(safetensors.numpy.load_file(place / _WEIGHTS), network),
-                FeatureEncoder.load(place / _ENCODER),
-                Target.from_json(described["target"]),
-                described["target_name"],
-                described["task"],
-                described["loss"],
-            )
+            encoder = FeatureEncoder.load(place / _ENCODER)
+            target = Target.from_json(described["target"])
+            if described["task"] != target.task:
+                raise ValueError(f"its task is {described['task']}, its target's {target.task}")
+            loss = loss_for(target.task, described["loss"])
+            shapes = list(pairwise((len(encoder.feature_names), *network.hidden, target.outputs)))
+            layers = _layers(safetensors.numpy.load_file(place / _WEIGHTS), shapes)
+            return Model(network, layers, encoder, target, str(described["target_name"]), target.task, loss)
+        except InputError:
+            raise
         except (
             OSError,
             KeyError,
             TypeError,
             AttributeError,
-            json.JSONDecodeError,
+            ValueError,
+            RecursionError,
             safetensors.SafetensorError,
         ) as error:
             raise InputError(
@@ -135,8 +139,15 @@ class Model:
             ) from error
 
 
-def _layers(arrays: dict[str, np.ndarray], network: Network) -> tuple[Layer, ...]:
-    return tuple(Layer(arrays[f"{i}.weights"], arrays[f"{i}.biases"]) for i in range(len(network.hidden) + 1))
+def _layers(arrays: dict[str, np.ndarray], shapes: list[tuple[int, int]]) -> tuple[Layer, ...]:
+    if len(arrays) != 2 * len(shapes):
+        raise ValueError(f"{len(shapes)} layers have {len(arrays)} arrays of weights and biases")
+    layers = tuple(Layer(arrays[f"{i}.weights"], arrays[f"{i}.biases"]) for i in range(len(shapes)))
+    for layer, shape in zip(layers, shapes, strict=True):
+        found = (layer.weights.shape, layer.biases.shape, layer.weights.dtype.kind + layer.biases.dtype.kind)
+        if found != (shape, shape[1:], "ff"):
+            raise ValueError(f"a layer of {shape[0]} inputs and {shape[1]} outputs has weights of {found[0]}")
+    return layers
 
 
 @functools.partial(jax.jit, static_argnames="network")
