@@ -130,4 +130,6 @@ def _given(arguments: dict) -> dict:
     given["patience"] = given["patience"] or None
     given["batch_size"] = options.batch(given["batch_size"])
     given["hidden"] = options.hidden_units(given["hidden"])
+    if "seed" in given:
+        given["seed"] = options.seed(given["seed"])
     return {**given, "command": f"steepest {shlex.join(sys.argv[1:])}"}

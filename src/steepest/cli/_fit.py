@@ -1,21 +1,25 @@
 """``steepest fit``."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from ..arrays import positive
+from ..errors import InputError
 from ..files import new_directory
 from ..gradients import AddNoise, ClipByGlobalNorm, ClipByValue
 from ..optimizer import Optimizer, optimizer
 from ..problems import NetworkProblem
 from ..races import save_fit
 from ..reports import report
+from ..rules import find
 from ..schedules import over_run
 from ..training import Run, Settings, climb_network, fit_instance, steps_per_epoch
 from . import _options as options
 from ._progress import progress
-from ._table import free_name, metrics_line, say_data, table_and_network
+from ._table import counted, free_name, metrics_line, say_data, table_and_network
 
 
 def run_fit(
@@ -50,8 +54,13 @@ def run_fit(
 
 def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
     given = {"clip_value": ClipByValue, "clip_norm": ClipByGlobalNorm, "noise": AddNoise}
+    for name in given:
+        positive(f"--{name.replace('_', '-')}", asked[name], hint="1")
+    if asked["warmup"] < 0:
+        raise InputError(f"--warmup must be 0 or more steps; received {asked['warmup']}. Try 100.")
     transforms = tuple(make(asked[name]) for name, make in given.items() if asked[name] is not None)
-    one = optimizer(asked["optimizer"], asked["learning_rate"], transforms=transforms, **options.knobs(asked["set_"]))
+    knobs = options.knobs(asked["set_"], find(asked["optimizer"]))
+    one = optimizer(asked["optimizer"], asked["learning_rate"], transforms=transforms, **knobs)
     return one.with_learning_rate(over_run(asked["schedule"], one.learning_rate, steps, warmup=asked["warmup"]))
 
 
@@ -62,8 +71,9 @@ def _say_run(console: Console, problem: NetworkProblem, run: Run) -> None:
         "diverged": "diverged in",
         "interrupted": "interrupted after",
     }
+    trained = f"{counted(run.epochs, 'epoch')} ({counted(run.steps, 'step')}, {run.seconds:.1f} s)"
     console.print(
-        f"{run.optimizer.name} {ended[run.status]} {run.epochs} epochs ({run.steps} steps, {run.seconds:.1f} s); "
+        f"{run.optimizer.name} {ended[run.status]} {trained}; "
         f"lowest validation {problem.measure.name} {problem.measure.of(run.reported_best)}, at epoch {run.best_epoch}."
     )
     if run.status == "diverged":
@@ -82,12 +92,15 @@ def _say_run(console: Console, problem: NetworkProblem, run: Run) -> None:
 def _climb(console: Console, run: Run, quiet: bool) -> None:
     def told(point: dict[str, Any], score: float) -> None:
         if not quiet:
-            console.print(f"  {_shape(point)}: {-score:.4g}")
+            console.print(f"  {_shape(point)}: {loss(score)}")
 
-    console.print("Validation loss of networks around it:")
+    def loss(score: float) -> str:
+        return f"{run.problem.reported(-score, run.seed):.4g}" if math.isfinite(score) else "diverged"
+
+    console.print(f"Validation {run.problem.measure.name} of networks around it:")
     climb = climb_network(run, on_try=told)
     console.print(
-        f"Lowest: {_shape(climb.best)} with {-climb.score:.4g}, after {len(climb.tried)} trained"
+        f"Lowest: {_shape(climb.best)} with {loss(climb.score)}, after {len(climb.tried)} trained"
         + ("." if climb.at_peak else "; there was no time to look further.")
     )
 

@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -11,6 +12,7 @@ from ._commands import app
 
 _USAGE = 2
 _INTERRUPTED = 130
+_NO_MEMORY = "There is not enough memory for this. Give a smaller table, network or batch."
 
 
 def main() -> None:
@@ -20,23 +22,42 @@ def main() -> None:
     # Asked to end, by a scheduler say, it ends as on Ctrl-C: what has run is kept.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="steepest", standalone_mode=False)
     except InputError as error:
         code = _mistake(str(error))
     except MemoryError:
-        code = _mistake("There is not enough memory for this. Give a smaller table, network or batch.")
+        code = _mistake(_NO_MEMORY)
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         code = 0
     except (KeyboardInterrupt, typer.Abort):
         print("Interrupted; nothing was written.", file=sys.stderr)
         code = _INTERRUPTED
+    except OSError as error:  # nobody below knows more about it, as when the output itself cannot be written
+        code = _mistake(f"The system refuses: {error}. Make room, or give another place.")
     except Exception as error:
-        # Typer's own complaints (an unknown option, a word where a number belongs) share no public class.
-        message: Callable[[], str] | None = getattr(error, "format_message", None)
+        message = _complaint(error)
         if message is None:
             raise
-        code = _mistake(message())
+        code = _mistake(message)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complaint(error: Exception) -> str | None:
+    """What to say about an error from a library; None where it is a bug of ours.
+
+    Typer's own complaints (an unknown option, a word where a number belongs) share no public class.
+    """
+    if "Out of memory" in str(error):  # JAX, under several names
+        return _NO_MEMORY
+    said: Callable[[], str] | None = getattr(error, "format_message", None)
+    if said is None:
+        return None
+    errors: Callable[[], list[Any]] = getattr(error.__cause__, "errors", list)
+    problems = errors()
+    received = f"; received '{problems[0]['input']}'" if problems else ""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "steepest"
+    return f"{said().rstrip('.')}{received}. See '{command} --help'."
 
 
 def _mistake(sentence: str) -> int:

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import InputError
+from ..errors import InputError, unknown
+from ..rules import Rule, hyperparameters
 
 Data = Annotated[
     str,
@@ -86,19 +87,29 @@ def rates(text: str) -> int | list[float]:
         ) from None
 
 
-def knobs(pairs: list[str] | None) -> dict[str, Any]:
-    """Hyperparameters from ``b1=0.8`` and its like.
+def knobs(pairs: list[str] | None, rule: Rule) -> dict[str, float]:
+    """A rule's hyperparameters from ``b1=0.8`` and its like.
 
-    >>> knobs(["b1=0.8"])
+    >>> from steepest.rules import adam
+    >>> knobs(["b1=0.8"], adam)
     {'b1': 0.8}
     """
-    read: dict[str, Any] = {}
+    read: dict[str, float] = {}
     for pair in pairs or []:
-        name, separator, value = pair.partition("=")
+        name, _, value = (part.strip() for part in pair.partition("="))
         try:
-            read[name.strip()] = float(value)
+            read[name] = float(value)
         except ValueError:
-            separator = ""
-        if not separator:
-            raise InputError(f"--set takes a hyperparameter and its value, such as b1=0.8; received '{pair}'.")
+            raise InputError(
+                f"--set takes a hyperparameter and its value, such as b1=0.8; received '{pair}'."
+            ) from None
+        if name not in hyperparameters(rule):
+            raise unknown(f"hyperparameter of {rule.__name__}", name, hyperparameters(rule))
     return read
+
+
+def seed(number: int) -> int:
+    """A seed that every generator of random numbers takes."""
+    if not 0 <= number < 2**31:
+        raise InputError(f"--seed must be a whole number from 0 to {2**31 - 1}; received {number}. Try 0.")
+    return number

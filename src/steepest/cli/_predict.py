@@ -9,6 +9,7 @@ from ..data import read_features
 from ..errors import InputError
 from ..files import new_file
 from ..problems import Model
+from ._table import counted
 
 _WRITERS = {
     ".csv": lambda frame, path: frame.write_csv(path),
@@ -29,7 +30,7 @@ def run_predict(directory: Path, data: str, out: Path, quiet: bool) -> None:
     with new_file(out) as temporary:
         write(predictions(model, features), temporary)
     if not quiet:
-        rows = "1 row" if features.height == 1 else f"{features.height:,} rows"
+        rows = counted(features.height, "row")
         Console(highlight=False, soft_wrap=True).print(f"{rows} of '{model.target_name}' predicted: {out}")
 
 

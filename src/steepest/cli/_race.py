@@ -16,7 +16,7 @@ from ..reports import report
 from ..training import Settings
 from . import _options as options
 from ._progress import Line, progress
-from ._table import free_name, metrics_line, say_data, table_and_network
+from ._table import counted, free_name, metrics_line, say_data, table_and_network
 
 
 def run_race(
@@ -71,10 +71,10 @@ class _Teller:
 
 def _say_plan(console: Console, plan: Plan, estimated: Estimate) -> None:
     counts = {len(rates) for rates in plan.rates.values()}
-    several = [f"{len(plan.optimizers)} optimizers", f"{max(counts)} learning rates", f"{len(plan.seeds)} seeds"]
-    told = " x ".join(part.removesuffix("s") if part.startswith("1 ") else part for part in several)
-    longest = f"up to {plan.settings.epochs} epochs each"
-    console.print(f"{estimated.runs} runs: {told}, {longest}; about {_duration(estimated.seconds)} at most.")
+    several = {"optimizer": len(plan.optimizers), "learning rate": max(counts), "seed": len(plan.seeds)}
+    told = " x ".join(counted(number, noun) for noun, number in several.items())
+    longest = f"up to {counted(plan.settings.epochs, 'epoch')} each"
+    console.print(f"{counted(estimated.runs, 'run')}: {told}, {longest}; about {_duration(estimated.seconds)} at most.")
 
 
 def _duration(seconds: float) -> str:
@@ -85,7 +85,9 @@ def _duration(seconds: float) -> str:
 
 def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
     if not race.complete:
-        console.print(f"Interrupted: {len(race.runs)} of {len(race.plan)} runs ended; the results are partial.")
+        console.print(
+            f"Interrupted: {len(race.runs)} of {counted(len(race.plan), 'run')} ended; the results are partial."
+        )
     if race.verdict is None:
         console.print(race.outcome)
         return

@@ -32,15 +32,24 @@ def free_name(stem: str) -> Path:
     return path
 
 
+def counted(number: int, noun: str) -> str:
+    """How many of what.
+
+    >>> counted(1, "run"), counted(2000, "run")
+    ('1 run', '2,000 runs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def metrics_line(metrics: dict[str, Any]) -> str:
     """Metrics as people say them."""
     if "accuracy" in metrics:
         return (
             f"accuracy {metrics['accuracy']:.3f}, balanced accuracy {metrics['balanced_accuracy']:.3f}, "
-            f"cross-entropy {metrics['cross_entropy']:.3f} nats ({metrics['rows']} rows)"
+            f"cross-entropy {metrics['cross_entropy']:.3f} nats ({counted(metrics['rows'], 'row')})"
         )
     r2 = "" if metrics["r2"] is None else f", R² {metrics['r2']:.3f}"
     return (
         f"root mean squared error {metrics['rmse']:.4g}, mean absolute error {metrics['mae']:.4g}{r2}, "
-        f"in {metrics['unit']} ({metrics['rows']} rows)"
+        f"in {metrics['unit']} ({counted(metrics['rows'], 'row')})"
     )
