@@ -30,6 +30,7 @@ def tiny_loss(parameters, batch):
     return jnp.mean(squared_error(NETWORK.apply(parameters, batch[0]), batch[1]))
 
 
+@functools.cache  # a start is compiled once for each problem
 def tiny_problem():
     start = (Layer(*START[:2]), Layer(*START[2:]))
     return Problem(init=start, loss=tiny_loss, data=(X, Y), validation=(HELD_X, HELD_Y))
@@ -92,7 +93,7 @@ def started(seed=0, learning_rate=0.05):
     parameters = instance.init(jax.random.key(seed))
     first = first_losses(parameters, parts, loss=instance.loss)
     rows = jnp.asarray(minibatches(7, 3, seed=seed, first_epoch=0, epochs=3))
-    return begin(parameters, chosen.init(parameters), *first), chosen, parts, rows
+    return begin(parameters, chosen.init(parameters), np.array(first)), chosen, parts, rows
 
 
 loop = functools.partial(train_epochs, epochs=3, patience=Patience(math.inf, 0.0), loss=tiny_loss)
@@ -109,7 +110,7 @@ def test_step_by_step_in_python_is_the_compiled_program():
     loss, data = (lambda x, a: jnp.mean((x - a) ** 2)), jnp.arange(5.0)
     run = functools.partial(train_epochs, epochs=2, patience=Patience(math.inf, 0.0), loss=loss)
     chosen, rows = Momentum(0.01), jnp.asarray(minibatches(5, 2, seed=0, first_epoch=0, epochs=2))
-    progress = begin(jnp.float32(9.0), chosen.init(jnp.float32(9.0)), jnp.float32(51.0), jnp.float32(51.0))
+    progress = begin(jnp.float32(9.0), chosen.init(jnp.float32(9.0)), np.array([51.0, 51.0], np.float32))
     compiled = jax.jit(run)(progress, chosen, Parts(data, None), rows)
     with jax.disable_jit():
         eager = run(progress, chosen, Parts(data, None), rows)

@@ -55,7 +55,7 @@ class Optimizer:
         """The state before the first step.  parameters: any tree of arrays.  key: for gradient noise."""
         shapes = jax.eval_shape(_join, jax.tree.leaves(parameters))
         states = tuple(_initial_state(self.rule, shape) for shape in shapes)
-        return OptimizerState(jnp.zeros((), jnp.int32), states, jax.random.key(0) if key is None else key)
+        return OptimizerState(jnp.array(np.int32(0)), states, jax.random.key(0) if key is None else key)
 
     def gradient_point(self, parameters: Any, state: OptimizerState) -> Any:
         """Where the gradient is wanted: the parameters, unless the rule looks ahead."""

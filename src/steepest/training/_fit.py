@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..optimizer import Adam, Optimizer
-from ..problems import Init, Instance, Loss, Minimised
+from ..problems import Init, Instance, Minimised
 from ._loop import DIVERGED as DIVERGED_CODE
 from ._loop import RUNNING, Parts, Patience, begin, first_losses, train_epochs
 from ._loop import STOPPED as STOPPED_CODE
@@ -83,9 +83,10 @@ def fit_instance(
     most = max(1, min(_CALL_STEPS // steps, _CALL_ROWS // (steps * batch_size)))
     patience = Patience(settings.patience_epochs, settings.least_improvement)
     parts = Parts(instance.train, instance.validation)
-    parameters, key, first = _start(seed, parts, init=instance.init, loss=instance.loss)
-    progress = begin(parameters, optimizer.init(parameters, key), *first)
-    curves = [np.asarray(first, np.float64).reshape(2, 1)]
+    parameters, key = _start(seed, init=instance.init)
+    first = np.array(_first_losses(parameters, parts, loss=instance.loss))
+    progress = begin(parameters, optimizer.init(parameters, key), first)
+    curves = [first.astype(np.float64).reshape(2, 1)]
     done, going = 0, True
     epochs = 1 if watch and watch_seconds < np.inf else most
     while going and done < settings.epochs:
@@ -118,16 +119,15 @@ def fit_instance(
     )
 
 
-@functools.partial(jax.jit, static_argnames=("init", "loss"))
-def _start(seed: Any, parts: Parts, *, init: Init, loss: Loss) -> tuple:
-    """Initial parameters, a key for gradient noise, and the losses there."""
+@functools.partial(jax.jit, static_argnames="init")
+def _start(seed: Any, *, init: Init) -> tuple:
+    """Initial parameters, and a key for gradient noise."""
     start, noise = jax.random.split(jax.random.key(seed))
-    parameters = init(start)
-    return parameters, noise, first_losses(parameters, parts, loss=loss)
+    return init(start), noise
 
 
+_first_losses = jax.jit(first_losses, static_argnames="loss")
 _train = jax.jit(train_epochs, static_argnames="loss", donate_argnames="progress")
-
 
 _STATUS = {RUNNING: OK, STOPPED_CODE: STOPPED, DIVERGED_CODE: DIVERGED}
 

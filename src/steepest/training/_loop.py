@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ..optimizer import Optimizer, OptimizerState
 from ..problems import Loss
@@ -61,14 +62,29 @@ def first_losses(parameters: Any, parts: Parts, *, loss: Loss) -> tuple[jax.Arra
     return first, first if parts.validation is None else loss(parameters, parts.validation)
 
 
-def begin(parameters: Any, state: OptimizerState, first: jax.Array, watched: jax.Array) -> Progress:
-    """Progress before the first step, at these losses.
+def begin(parameters: Any, state: OptimizerState, losses: np.ndarray) -> Progress:
+    """Progress before the first step, at these losses (train, watched).
 
-    Every field has a buffer of its own, since the compiled loop writes its result over what it is given.
+    Every field has a buffer of its own, since the compiled loop writes its result over what it is given. All are copied
+    by way of NumPy, which compiles nothing.
     """
-    best, best_epoch, epoch, waited = jax.tree.map(jnp.copy, parameters), *(jnp.zeros((), jnp.int32) for _ in range(3))
-    status = jnp.where(jnp.isfinite(first) & jnp.isfinite(watched), RUNNING, DIVERGED).astype(jnp.int32)
-    return Progress(parameters, state, best, jnp.copy(watched), best_epoch, jnp.copy(first), epoch, waited, status)
+    first, watched = losses
+    status = RUNNING if np.isfinite(losses).all() else DIVERGED
+    return Progress(
+        parameters=parameters,
+        optimizer=state,
+        best=jax.tree.map(_copy, parameters),
+        best_loss=_copy(watched),
+        best_epoch=_copy(np.int32(0)),
+        first_loss=_copy(first),
+        epoch=_copy(np.int32(0)),
+        waited=_copy(np.int32(0)),
+        status=_copy(np.int32(status)),
+    )
+
+
+def _copy(array: Any) -> jax.Array:
+    return jnp.array(np.asarray(array))
 
 
 def train_epochs(
