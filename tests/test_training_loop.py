@@ -91,11 +91,12 @@ def started(seed=0, learning_rate=0.05):
     (instance,) = tiny_problem().instances([seed])
     chosen, parts = Momentum(LinearDecay(learning_rate, 0.0, 20)), Parts(instance.train, instance.validation)
     parameters = instance.init(jax.random.key(seed))
-    first = first_losses(parameters, parts, loss=instance.loss)
+    first = first_losses_compiled(parameters, parts)
     rows = jnp.asarray(minibatches(7, 3, seed=seed, first_epoch=0, epochs=3))
     return begin(parameters, chosen.init(parameters), np.array(first)), chosen, parts, rows
 
 
+first_losses_compiled = jax.jit(functools.partial(first_losses, loss=tiny_loss))
 loop = functools.partial(train_epochs, epochs=3, patience=Patience(math.inf, 0.0), loss=tiny_loss)
 
 
