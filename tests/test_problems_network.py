@@ -235,4 +235,4 @@ def test_another_network_on_the_same_table_shares_what_was_learned_of_it(rare):
     problem.instances([0])
     other = problem.with_network(Network((3,)))
     assert other._prepared(0) is problem._prepared(0)
-    assert (other.network.hidden, problem.network.hidden) == ((3,), (64, 64))
+    assert (other.network.hidden, problem.network.hidden) == ((3,), (128,))

@@ -97,7 +97,8 @@ class Layer(NamedTuple):
 class Network:
     """The shape of a feedforward network; without hidden layers it is linear or logistic regression.
 
-    hidden: units of each hidden layer.  activation: one of ``ACTIVATIONS``.
+    hidden: units of each hidden layer; one of 128 generalised better than two of 64 on small real tables.
+    activation: one of ``ACTIVATIONS``.
     initializer: one of ``INITIALIZERS``; None takes He for rectifiers and Glorot for the others.
     scale: factor on the initial weights; 1 unless a deliberately bad start is wanted.
     Biases start at zero. Raises InputError for a name or number out of range.
@@ -108,7 +109,7 @@ class Network:
     'he_normal'
     """
 
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[int, ...] = (128,)
     activation: str = "relu"
     initializer: str | None = None
     scale: float = 1.0

@@ -23,6 +23,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(prog_name="steepest", standalone_mode=False)
+        if code == _INTERRUPTED:  # Typer returns this in place of the KeyboardInterrupt
+            raise KeyboardInterrupt
     except InputError as error:
         code = _mistake(str(error))
     except MemoryError:

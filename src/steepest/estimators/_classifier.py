@@ -50,7 +50,7 @@ class SteepestClassifier(ClassifierMixin, NetworkEstimator):
     def __init__(
         self,
         *,
-        hidden: Sequence[int] = (64, 64),
+        hidden: Sequence[int] = (128,),
         activation: str = "relu",
         initializer: str | None = None,
         loss: str | None = None,

@@ -212,7 +212,7 @@ class NetworkProblem:
 
 def network(
     table: Dataset,
-    hidden: tuple[int, ...] = (64, 64),
+    hidden: tuple[int, ...] = (128,),
     *,
     activation: str = "relu",
     initializer: str | None = None,
