@@ -1,0 +1,156 @@
+"""The command in a process of its own: as a program, on a terminal, interrupted, and out of memory."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import polars as pl
+import pytest
+
+from .cli_tools import TINY, TINY_RACE, process, tree
+
+COMMAND = [sys.executable, "-m", "steepest"]
+
+
+def test_no_words_at_all_show_the_help(tmp_path):
+    shown = process(cwd=tmp_path)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("Usage: steepest ")
+    assert all(f"\n  {command} " in shown.stdout for command in ("fit", "race", "predict", "report"))
+    assert process("--help", cwd=tmp_path).stdout == shown.stdout
+
+
+def test_fit_predict_and_report_one_after_another(tmp_path):
+    fitted = process("fit", "wine", *TINY, "--optimizer", "sgd", "--out", "model", cwd=tmp_path)
+    assert (fitted.returncode, fitted.stderr) == (0, "")
+    predicted = process("predict", "model", "wine", cwd=tmp_path)
+    assert (predicted.returncode, predicted.stderr) == (0, "")
+    assert len(pl.read_csv(tmp_path / "predictions.csv")) == 178
+    drawn = process("report", "model", cwd=tmp_path)
+    assert (drawn.returncode, drawn.stdout) == (0, "Report: model/report.html\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "predictions.csv"]
+
+
+def test_a_mistake_is_one_line_on_stderr_and_code_2(tmp_path):
+    refused = process("fit", "wine", *TINY, "--learning-rate", "nan", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr == "steepest: learning_rate must be positive and finite; received nan. Try 1e-3.\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_larger_than_the_memory_is_a_mistake_too(tmp_path):
+    refused = process("fit", "wine", "--epochs", "1", "--hidden", "1000000,1000000", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        "steepest: There is not enough memory for this. Give a smaller table, network or batch.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_output_that_cannot_be_written_is_a_mistake_too(tmp_path):
+    with open("/dev/full", "w") as full:
+        refused = subprocess.run(
+            [*COMMAND, "fit", "wine", *TINY], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("steepest: ")
+    assert "No space left" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_terminal_one_line_changes(tmp_path):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
+    race = subprocess.Popen(
+        [*COMMAND, "race", "wine", "--hidden", "none", "--optimizers", "sgd", "--seeds", "3", "--out", "race"],
+        cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
+    )  # fmt: skip
+    os.close(theirs)
+    shown = _until_closed(ours)
+    assert race.wait(30) == 0
+    assert "/39" in shown  # 13 rates x 3 seeds, counted on the line
+    assert "\x1b[2K" in shown  # the line is wiped and written again
+    assert shown.count("39 runs: 1 optimizer x 13 learning rates x 3 seeds") == 1
+    assert " of 39 runs; " not in shown  # no plain lines besides
+    assert shown.rstrip().endswith("Report: race/report.html")
+
+
+def _until_closed(terminal: int, seconds: float = 90) -> str:
+    shown, end = b"", time.monotonic() + seconds
+    while time.monotonic() < end:
+        if select.select([terminal], [], [], 1)[0]:
+            try:
+                shown += os.read(terminal, 65536)
+            except OSError:  # Linux's way to say that the other side is closed
+                break
+    os.close(terminal)
+    return shown.decode()
+
+
+def start_race(place, *words):
+    return subprocess.Popen(
+        [*COMMAND, "race", "wine", *words, "--out", "race"],
+        cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+    )  # fmt: skip
+
+
+def interrupt(race, seconds: float):
+    """Ctrl-C so many seconds after the plan was told, and what was said until the end."""
+    told = ""
+    while "runs:" not in told and (line := race.stdout.readline()):
+        told += line
+    time.sleep(seconds)
+    race.send_signal(signal.SIGINT)
+    out, err = race.communicate(timeout=60)
+    return told + out, err
+
+
+def test_ctrl_c_in_a_race_keeps_and_marks_what_has_run(tmp_path):
+    long = ("--epochs", "20000", "--patience", "0", "--learning-rates", "100", "--seeds", "1")
+    race = start_race(tmp_path, "--optimizers", "sgd", "--hidden", "none", *long)
+    told, err = interrupt(race, 5)
+    assert (race.returncode, err) == (130, "")
+    assert "Interrupted: " in told
+    assert "of 100 runs ended; the results are partial." in told
+    assert told.rstrip().endswith("Report: race/report.html")
+    facts = json.loads((tmp_path / "race" / "race.json").read_text())
+    assert facts["partial"] is True
+    runs = pl.read_parquet(tmp_path / "race" / "runs.parquet")
+    curves = pl.read_parquet(tmp_path / "race" / "curves.parquet")
+    assert 0 < len(runs) < 100
+    assert set(runs["status"]) <= {"ok", "stopped", "diverged"}
+    assert set(curves["run"]) == set(runs["run"])
+    assert "partial" in (tmp_path / "race" / "report.html").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["race"]
+
+
+def test_ctrl_c_before_anything_has_run_leaves_nothing(tmp_path):
+    fit = subprocess.Popen(
+        [*COMMAND, "fit", "digits", "--epochs", "1000000", "--patience", "0", "--out", "fit"],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    fit.stdout.readline()
+    time.sleep(3)
+    assert tree(tmp_path)  # the temporary directory is there, so the fit has begun
+    fit.send_signal(signal.SIGINT)
+    _, err = fit.communicate(timeout=60)
+    assert (fit.returncode, err) == (130, "Interrupted; nothing was written.\n")
+    assert tree(tmp_path) == {}
+
+
+def test_two_races_in_two_processes_give_the_same_runs(tmp_path):
+    for name in ("one", "two"):
+        raced = process("race", "wine", *TINY_RACE, "--seeds", "2", "--out", name, cwd=tmp_path)
+        assert raced.returncode == 0, raced.stderr
+    one, two = (pl.read_parquet(tmp_path / name / "runs.parquet").drop("seconds") for name in ("one", "two"))
+    assert one.equals(two)
+    assert (tmp_path / "one" / "curves.parquet").read_bytes() == (tmp_path / "two" / "curves.parquet").read_bytes()
