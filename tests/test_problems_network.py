@@ -132,7 +132,7 @@ def test_the_task_decides_outputs_and_loss(rare, target, task, outputs, loss):
     problem = network(read(frame, target=target, task=task))
     assert (problem.outputs, problem.loss) == (outputs, loss)
     (instance,) = problem.instances([0])
-    assert instance.init(jax.random.key(0))[-1].weights.shape == (64, outputs)
+    assert instance.init(jax.random.key(0))[-1].weights.shape == (128, outputs)
 
 
 # --- how much each row counts ---------------------------------------------------------------------------------------
