@@ -107,6 +107,11 @@ def damage(place, name):
     {
         "no model.json": (place / "model.json").unlink,
         "an empty model.json": lambda: (place / "model.json").write_text(""),
+        "no text": lambda: (place / "model.json").write_bytes(b"\xff\xfe\x00"),
+        "brackets without end": lambda: (place / "model.json").write_text("[" * 100_000),
+        "a class less": lambda: edit(lambda content: content["target"]["classes"].pop()),
+        "another width": lambda: edit(lambda content: content["network"].update(hidden=[5])),
+        "another task": lambda: edit(lambda content: content.update(task="regression")),
         "a list": lambda: (place / "model.json").write_text("[]"),
         "a newer format": lambda: edit(lambda content: content.update(format=99)),
         "no network": lambda: edit(lambda content: content.pop("network")),
@@ -136,7 +141,7 @@ def wine_model(tmp_path_factory):
 @pytest.mark.parametrize(
     "name",
     [
-        "no model.json", "an empty model.json", "a list", "a newer format", "no network", "an activation that is code",
+        "no text", "brackets without end", "a class less", "another width", "another task", "no model.json", "an empty model.json", "a list", "a newer format", "no network", "an activation that is code",
         "a field more", "a layer more", "labels of a type that is code", "no weights", "a pickle for weights",
         "a pickle for encoders", "cut-off weights",
     ],
