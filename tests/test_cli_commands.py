@@ -141,7 +141,8 @@ def wine_model(tmp_path_factory):
 @pytest.mark.parametrize(
     "name",
     [
-        "no text", "brackets without end", "a class less", "another width", "another task", "no model.json", "an empty model.json", "a list", "a newer format", "no network", "an activation that is code",
+        "no text", "brackets without end", "a class less", "another width", "another task",
+        "no model.json", "an empty model.json", "a list", "a newer format", "no network", "an activation that is code",
         "a field more", "a layer more", "labels of a type that is code", "no weights", "a pickle for weights",
         "a pickle for encoders", "cut-off weights",
     ],
