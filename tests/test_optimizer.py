@@ -162,7 +162,7 @@ def test_transforms_are_applied_in_their_order():
 
 
 def test_noise_repeats_with_its_key_and_differs_between_steps_and_keys():
-    chosen, zeros = optimizer("sgd", 1.0, transforms=(AddNoise(1.0),)), [[jnp.zeros(3), jnp.zeros(3)]] * 3
+    chosen, zeros = optimizer("sgd", 1.0, transforms=(AddNoise(1.0, decay=0.0),)), [[jnp.zeros(3), jnp.zeros(3)]] * 3
     runs = [over_tree(chosen, zeros, jax.random.key(seed))[0] for seed in (0, 0, 1)]
     np.testing.assert_array_equal(runs[0], runs[1])
     values = np.ravel([runs[0], runs[2]])

@@ -103,7 +103,8 @@ def test_probabilities_are_the_softmax_of_the_outputs(models, frame):
 def test_numbers_are_in_the_users_unit(models, frame):
     model = models["regression"]
     outputs, numbers = predictions(model, frame)
-    np.testing.assert_allclose(numbers, outputs[:, 0] * model.target.scale + model.target.mean, rtol=1e-6)
+    expected = outputs[:, 0].astype(np.float64) * model.target.scale + model.target.mean
+    np.testing.assert_allclose(numbers, expected, rtol=1e-12)
     with pytest.raises(InputError, match=r"^A number has no class probabilities; 'price' is one\. Use predict\."):
         model.predict_probabilities(read_features(frame, model.encoder))
 
