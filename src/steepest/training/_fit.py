@@ -20,9 +20,11 @@ from ._sampling import Sampling, minibatches, steps_per_epoch
 from ._settings import Settings
 
 # What one call of the compiled loop is given, whatever the number of epochs, so that it compiles once: at most so many
-# row numbers (4 MB of int32) and steps (about a tenth of a second of a small network), but at least an epoch.
+# row numbers (4 MB of int32), steps (about a tenth of a second of a small network) and operations (a second or so of a
+# large one, since nobody can interrupt a call), but at least an epoch.
 _CALL_ROWS = 2**20
 _CALL_STEPS = 4096
+_CALL_OPERATIONS = 3e10
 # What fits the int32 that JAX makes of it.
 _LARGEST_SEED = 2**31 - 1
 # A person who watches hears of a run about this often.
@@ -80,10 +82,10 @@ def fit_instance(
     started = time.perf_counter()
     batch_size = settings.batch_size_for(instance.rows)
     steps = steps_per_epoch(instance.rows, batch_size)
-    most = max(1, min(_CALL_STEPS // steps, _CALL_ROWS // (steps * batch_size)))
     patience = Patience(settings.patience_epochs, settings.least_improvement)
     parts = Parts(instance.train, instance.validation)
     parameters, key = _start(seed, init=instance.init)
+    most = _epochs_a_call(steps, batch_size, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
     first = np.array(_first_losses(parameters, parts, loss=instance.loss))
     progress = begin(parameters, optimizer.init(parameters, key), first)
     curves = [first.astype(np.float64).reshape(2, 1)]
@@ -117,6 +119,13 @@ def fit_instance(
         steps=int(progress.optimizer.t),
         seconds=time.perf_counter() - started,
     )
+
+
+def _epochs_a_call(steps: int, batch_size: int, parameters: int) -> int:
+    # A dense network multiplies and adds with each parameter once forward and twice backward, for each row.
+    operations = 6 * parameters * batch_size
+    longest = min(_CALL_STEPS, _CALL_ROWS // batch_size, _CALL_OPERATIONS / max(1, operations))
+    return max(1, int(longest / steps))
 
 
 @functools.partial(jax.jit, static_argnames="init")
