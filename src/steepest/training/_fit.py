@@ -25,6 +25,8 @@ from ._settings import Settings
 _CALL_ROWS = 2**20
 _CALL_STEPS = 4096
 _CALL_OPERATIONS = 3e10
+# The training loss before the first step only begins a curve and tells when a run has diverged: so many rows do.
+_FIRST_ROWS = 2048
 # What fits the int32 that JAX makes of it.
 _LARGEST_SEED = 2**31 - 1
 # A person who watches hears of a run about this often.
@@ -86,7 +88,8 @@ def fit_instance(
     parts = Parts(instance.train, instance.validation)
     parameters, key = _start(seed, init=instance.init)
     most = _epochs_a_call(steps, batch_size, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
-    first = np.array(_first_losses(parameters, parts, loss=instance.loss))
+    some = _some_rows(instance, seed)
+    first = np.array(_first_losses(parameters, parts, some, loss=instance.loss))
     progress = begin(parameters, optimizer.init(parameters, key), first)
     curves = [first.astype(np.float64).reshape(2, 1)]
     done, going = 0, True
@@ -136,6 +139,15 @@ def _start(seed: Any, *, init: Init) -> tuple:
 
 
 _first_losses = jax.jit(first_losses, static_argnames="loss")
+
+
+def _some_rows(instance: Instance, seed: int) -> np.ndarray | None:
+    """Training rows whose loss stands for that of all before the first step; None for all of them."""
+    if instance.rows <= _FIRST_ROWS or instance.validation is None:
+        return None
+    return minibatches(instance.rows, _FIRST_ROWS, seed=seed, first_epoch=0, epochs=1)[0, 0]
+
+
 _train = jax.jit(train_epochs, static_argnames="loss", donate_argnames="progress")
 
 _STATUS = {RUNNING: OK, STOPPED_CODE: STOPPED, DIVERGED_CODE: DIVERGED}

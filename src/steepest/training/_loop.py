@@ -56,9 +56,14 @@ class Parts(NamedTuple):
         return self.train if self.validation is None else self.validation
 
 
-def first_losses(parameters: Any, parts: Parts, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
-    """The losses (train, watched) before the first step."""
-    first = loss(parameters, parts.train)
+def first_losses(
+    parameters: Any, parts: Parts, rows: jax.Array | None = None, *, loss: Loss
+) -> tuple[jax.Array, jax.Array]:
+    """The losses (train, watched) before the first step.
+
+    rows: numbers of the training rows to look at; None for all.
+    """
+    first = loss(parameters, parts.train if rows is None else rows_of(parts.train, rows))
     return first, first if parts.validation is None else loss(parameters, parts.validation)
 
 
