@@ -1,6 +1,7 @@
 """``steepest race``."""
 
 import math
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ def run_race(
             _say_plan(console, plan, estimate(problem, plan))
         with progress(console, len(plan), "runs", quiet=quiet) as line:
             ended = run(problem, plan, on_end=_Teller(line))
+        # What has run is not lost to a late or second Ctrl-C: writing takes a second.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         save_race(ended, directory, command)
         report(directory)
     _say_verdict(console, problem, ended)
@@ -74,7 +77,7 @@ def _say_plan(console: Console, plan: Plan, estimated: Estimate) -> None:
     several = {"optimizer": len(plan.optimizers), "learning rate": max(counts), "seed": len(plan.seeds)}
     told = " x ".join(counted(number, noun) for noun, number in several.items())
     longest = f"up to {counted(plan.settings.epochs, 'epoch')} each"
-    console.print(f"{counted(estimated.runs, 'run')}: {told}, {longest}; about {_duration(estimated.seconds)} at most.")
+    console.print(f"{counted(estimated.runs, 'run')}: {told}, {longest}; about {_duration(estimated.seconds)}.")
 
 
 def _duration(seconds: float) -> str:
@@ -93,7 +96,6 @@ def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
         return
     console.print(_leaderboard(race))
     console.print(race.verdict.sentence)
-    console.print("Unconfirmed: no fresh seeds have tested it, so small differences may be luck.")
     if race.winner and race.winner.test:
         console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
 

@@ -71,9 +71,10 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> V
     """The verdict on a table of runs; None where at every rate half the runs or more diverged, or none has ended.
 
     usual: each optimizer's untuned rate.  measure: what the losses are.  Interrupted runs are left out; a diverged run
-    counts as an infinite loss, never as missing, since dropping it would reward a rate for diverging.
+    counts as an infinite loss, never as missing, since dropping it would reward a rate for diverging. Seeds that an
+    interrupt cut short are left out where others are whole.
     """
-    ended = runs.filter(pl.col("status") != "interrupted")
+    ended = _whole_seeds(runs.filter(pl.col("status") != "interrupted"))
     standings = [_standing(ended.filter(pl.col("optimizer") == name), name, rate) for name, rate in usual.items()]
     board = sorted((s for s in standings if s is not None), key=lambda s: (s.median, s.high))
     if not board or not math.isfinite(board[0].median):
@@ -84,6 +85,18 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> V
     return Verdict(sentence, False, first.optimizer, first.learning_rate, tuple(board))
 
 
+def _whole_seeds(runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs of the seeds with the most runs: those that are whole, or the first where an interrupt left none.
+
+    A seed that was cut short has run some optimizers and rates only; counting it would judge those on other seeds than
+    the rest.
+    """
+    if runs.is_empty():
+        return runs
+    sizes = runs.group_by("seed").len()
+    return runs.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
+
+
 def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
     if runs.is_empty():
         return None
@@ -92,7 +105,7 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
         runs.with_columns(loss=loss)
         .group_by("learning_rate")
         .agg(median=pl.col("loss").median(), low=pl.col("loss").min(), high=pl.col("loss").max(), seeds=pl.len())
-        .filter(pl.col("seeds") == pl.col("seeds").max())  # a partial race compares only rates with as many seeds
+        .filter(pl.col("seeds") == pl.col("seeds").max())
         .sort("learning_rate")
     )
     # Where all diverged the rate nearest the usual one is named.
@@ -117,7 +130,7 @@ def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
     first = board[0]
     told = (
         f"Use {NAMES.get(first.optimizer, first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
-        f"median validation {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
+        f"median {measure.part} {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
     )
     if len(board) > 1:
         next_best = board[1]
@@ -125,16 +138,16 @@ def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
             f"; next is {NAMES.get(next_best.optimizer, next_best.optimizer)} at {rate(next_best.learning_rate)} "
             f"with {next_best.median:.3g}"
         )
-    return told + "."
+    return told + ". Unconfirmed: no fresh seeds have tested it."
 
 
 def rate(learning_rate: float) -> str:
-    """A learning rate as people write it.
+    """A learning rate as people write it, to three digits.
 
-    >>> rate(0.0031622776), rate(1e-5), rate(1.0)
-    ('0.0032', '1e-5', '1')
+    >>> rate(0.0031622776), rate(1e-5), rate(0.000316), rate(1.0)
+    ('0.00316', '1e-5', '3.16e-4', '1')
     """
     if learning_rate >= 1e-3:
-        return f"{learning_rate:.2g}"
-    mantissa, exponent = f"{learning_rate:.1e}".split("e")
-    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+        return f"{float(f'{learning_rate:.3g}'):.10f}".rstrip("0").rstrip(".")
+    mantissa, exponent = f"{learning_rate:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
