@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .problems import network as network
     from .races import Race as Race
     from .races import race as race
+    from .races import save as save
     from .reports import report as report
     from .search import hill_climb as hill_climb
     from .training import Run as Run
@@ -50,7 +51,7 @@ _HOMES = {
         "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "Optimizer",
     ),
     "problems": ("Model", "NetworkProblem", "Problem", "check_gradient", "network"),
-    "races": ("Race", "race"),
+    "races": ("Race", "race", "save"),
     "reports": ("report",),
     "search": ("hill_climb",),
     "training": ("Run", "climb_network", "fit"),

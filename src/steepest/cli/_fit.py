@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 
 from ..arrays import positive
@@ -49,7 +50,11 @@ def run_fit(
     _say_run(console, problem, run)
     console.print(f"Model and report: {place}")
     if hill_climb:
-        _climb(console, run, quiet)
+        try:
+            _climb(console, run, quiet)
+        except KeyboardInterrupt:
+            console.print("Interrupted; the model is kept.")
+            raise typer.Exit(130) from None
 
 
 def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
@@ -74,7 +79,8 @@ def _say_run(console: Console, problem: NetworkProblem, run: Run) -> None:
     trained = f"{counted(run.epochs, 'epoch')} ({counted(run.steps, 'step')}, {run.seconds:.1f} s)"
     console.print(
         f"{run.optimizer.name} {ended[run.status]} {trained}; "
-        f"lowest validation {problem.measure.name} {problem.measure.of(run.reported_best)}, at epoch {run.best_epoch}."
+        f"lowest {problem.measure.part} {problem.measure.name} {problem.measure.of(run.reported_best)}, "
+        f"at epoch {run.best_epoch}."
     )
     if run.status == "diverged":
         console.print(
@@ -97,11 +103,12 @@ def _climb(console: Console, run: Run, quiet: bool) -> None:
     def loss(score: float) -> str:
         return f"{run.problem.reported(-score, run.seed):.4g}" if math.isfinite(score) else "diverged"
 
-    console.print(f"Validation {run.problem.measure.name} of networks around it:")
+    measure = run.problem.measure
+    console.print(f"{measure.part.capitalize()} {measure.name} of networks around it:")
     climb = climb_network(run, on_try=told)
     console.print(
         f"Lowest: {_shape(climb.best)} with {loss(climb.score)}, after {len(climb.tried)} trained"
-        + ("." if climb.at_peak else "; there was no time to look further.")
+        + ("." if climb.at_peak else "; there may be better ones further on.")
     )
 
 

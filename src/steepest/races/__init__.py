@@ -9,6 +9,7 @@ from ._race import Estimate as Estimate
 from ._race import Race as Race
 from ._race import estimate as estimate
 from ._race import race as race
+from ._store import save as save
 from ._store import save_fit as save_fit
 from ._store import save_race as save_race
 from ._verdict import NAMES as NAMES

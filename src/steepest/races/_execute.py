@@ -1,6 +1,7 @@
 """Run the runs of a plan, one a core, each a call of the same compiled program."""
 
 import dataclasses
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -47,22 +48,31 @@ def execute(
         return Ended(entry.run, dataclasses.replace(run, parameters=None, last=None))
 
     ended: list[Ended] = []
-    with ThreadPoolExecutor(workers()) as pool:
-        pending: list[Future[Ended]] = []
-        try:
-            for entry in entries:
-                pending.append(pool.submit(one, entry))
-            for future in _as_they_end(pending):
-                ended.append(future.result())
-                if on_end is not None:
-                    on_end(ended[-1])
-        except BaseException as error:
+    pool, pending = ThreadPoolExecutor(workers()), list[Future[Ended]]()
+    try:
+        for entry in entries:
+            pending.append(pool.submit(one, entry))
+        for future in _as_they_end(pending):
+            ended.append(future.result())
+            if on_end is not None:
+                on_end(ended[-1])
+    except KeyboardInterrupt:
+        stop.set()
+    finally:
+        failed = sys.exc_info()[0] is not None
+        if failed:
             stop.set()
-            for future in pending:
-                future.cancel()
-            if not isinstance(error, KeyboardInterrupt):
-                raise
+        _close(pool)
     return sorted(ended, key=lambda one: one.number), not stop.is_set()
+
+
+def _close(pool: ThreadPoolExecutor) -> None:
+    """Wait for the runs under way, which end within a second or so of being told; further Ctrl-C changes nothing."""
+    while True:
+        try:
+            return pool.shutdown(wait=True, cancel_futures=True)
+        except KeyboardInterrupt:
+            continue
 
 
 def _as_they_end(pending: Sequence[Future[Ended]]) -> Iterable[Future[Ended]]:

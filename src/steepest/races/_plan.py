@@ -119,7 +119,7 @@ def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
     if isinstance(seeds, int) and not 1 <= seeds <= _MOST_SEEDS:
         raise InputError(f"The number of seeds must be 1 to {_MOST_SEEDS}; received {seeds}. Try 3.")
-    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
     if not chosen or len(set(chosen)) < len(chosen) or any(not 0 <= seed < 2**31 for seed in chosen):
         raise InputError(f"seeds must be different whole numbers from 0, at least one; received {seeds}. Try 3.")
     return chosen

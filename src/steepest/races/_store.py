@@ -11,12 +11,23 @@ from typing import Any
 
 import polars as pl
 
+from ..files import new_directory
 from ..problems import Minimised, Model, NetworkProblem
 from ..training import Run
 from ._race import RUN_SCHEMA, Race
 
 FORMAT = 1
 _LIBRARIES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "skrub")
+
+
+def save(ended: Race | Run, directory: str | Path) -> Path:
+    """Keep a race or a run in a new directory, whole or not at all; ``report`` draws it.
+
+    Raises InputError where the directory exists or cannot be written.
+    """
+    with new_directory(directory) as place:
+        save_race(ended, place) if isinstance(ended, Race) else save_fit(ended, place)
+    return Path(directory)
 
 
 def save_race(race: Race, directory: Path, command: str = "") -> None:
@@ -81,6 +92,7 @@ def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, 
         data = problem.describe_data()
         spec |= {"target": problem.table.target_name, "task": problem.table.task, **problem.to_json()}
     spec |= plan
+    measure = problem.measure
     fixed = json.dumps(_plain([spec, data.get("fingerprint")]), sort_keys=True)
     return {
         "format": FORMAT,
@@ -91,7 +103,11 @@ def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, 
         "spec": spec,
         "spec_hash": hashlib.sha256(fixed.encode()).hexdigest(),
         "data": data,
-        "metric": {"name": f"validation {problem.measure.name}", "unit": problem.measure.unit, "lower_is_better": True},
+        "metric": {
+            "name": f"{measure.part} {measure.name}",
+            "unit": measure.unit,
+            "lower_is_better": True,
+        },
     }
 
 
