@@ -113,9 +113,9 @@ def test_what_a_run_tells_of_itself():
     assert float(line(run.parameters, (X[:5], Y[:5]))) == pytest.approx(run.best_loss, rel=1e-5)
     row = run.row()
     assert (row["optimizer"], row["seed"], row["status"], row["epochs"], row["steps"]) == ("momentum", 3, "ok", 12, 60)
-    assert row["learning_rate"] == pytest.approx(0.05 / 11)
+    assert row["learning_rate"] == pytest.approx(0.05)
     assert row["best_validation_loss"] == run.best_loss <= row["validation_loss"] == run.curves["validation_loss"][-1]
-    assert repr(run).startswith("Run of momentum at 0.004545 on line, seed 3: ran all 12 epochs (60 steps, ")
+    assert repr(run).startswith("Run of momentum at 0.05 on line, seed 3: ran all 12 epochs (60 steps, ")
 
 
 def test_adam_at_its_usual_rate_is_the_default():

@@ -44,8 +44,8 @@ class Optimizer:
 
     @property
     def learning_rate(self) -> float:
-        """The schedule's rate at the first step, units of parameter."""
-        return float(self.schedule(0))
+        """The learning rate that was asked for: before any decay, after any warm-up. Its unit is the rule's."""
+        return self.schedule.nominal
 
     def with_learning_rate(self, learning_rate: "float | Schedule") -> "Optimizer":
         """The same optimizer at another learning rate or schedule. Raises InputError for one out of range."""

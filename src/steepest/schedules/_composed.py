@@ -28,6 +28,11 @@ class Warmup(Schedule):
     schedule: Any
     steps: Scalar
 
+    @property
+    def nominal(self) -> float:
+        """The rate at the end of the rise."""
+        return self.schedule.nominal
+
     def _rate(self, k: Array, space: Any) -> Array:
         rise = space.minimum((k + 1) / (self.steps + 1), 1.0)
         return rise * self.schedule(space.maximum(k - self.steps, 0.0))
@@ -48,6 +53,11 @@ class Joined(Schedule):
 
     schedules: tuple[Any, ...]
     boundaries: tuple[Scalar, ...]
+
+    @property
+    def nominal(self) -> float:
+        """That of the first schedule."""
+        return self.schedules[0].nominal
 
     def __post_init__(self) -> None:
         super().__post_init__()

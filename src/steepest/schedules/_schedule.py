@@ -41,6 +41,14 @@ class Schedule:
         rate = self._rate(np.asarray(k, float), np)
         return rate if np.ndim(rate) else float(rate)
 
+    @property
+    def nominal(self) -> float:
+        """The rate that was asked for: before any decay, and after any warm-up."""
+        for name in ("rate", "initial"):
+            if hasattr(self, name):
+                return float(getattr(self, name))
+        return float(self(0))
+
     def _rate(self, k: Array, space: Any) -> Array:
         """The rate at step k, a float.  space: numpy or jax.numpy."""
         raise NotImplementedError
