@@ -27,6 +27,12 @@ class ColumnCode(Protocol):
         """float64 (rows, names); NaN where nothing is known."""
 
 
+_DATE_FIELDS = (
+    "year", "month", "day", "hour", "minute", "second", "microsecond", "nanosecond", "weekday", "ordinal_day",
+    "total_seconds",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Categories:
     """One number a category: 1 in the rows that hold it.  values: the categories; None stands for missing.
@@ -68,6 +74,8 @@ class Dates:
 
     @staticmethod
     def _field(column: pl.Series, field: str) -> pl.Series:
+        if field not in _DATE_FIELDS:  # a name from a file must not pick what is called
+            raise ValueError(field)
         return column.dt.timestamp("ms") / 1000 if field == "total_seconds" else getattr(column.dt, field)()
 
 

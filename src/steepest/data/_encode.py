@@ -63,6 +63,10 @@ class FeatureEncoder:
         names = self._raw_names()
         return (*names, *(f"{names[i]} is missing" for i in self._fitted().gaps))
 
+    def gaps(self) -> pl.DataFrame:
+        """One row with every column missing."""
+        return conform(pl.DataFrame({name: [None] for name in self.kinds}), self.kinds)
+
     def save(self, path: str | Path) -> None:
         """Write to one safetensors file: arrays and JSON, nothing that could run when loaded.
 
@@ -99,7 +103,7 @@ class FeatureEncoder:
             return cls._restored(header, arrays)
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError):
+        except (SafetensorError, KeyError, TypeError, ValueError, AttributeError, IndexError):
             raise InputError(f"{path} is not a feature encoder that steepest saved. Fit and save again.") from None
 
     @classmethod

@@ -16,6 +16,7 @@ import safetensors.numpy
 
 from ..data import FeatureEncoder, Target
 from ..errors import InputError
+from ..files import new_directory
 from ..losses import loss_for
 from ..networks import Layer, Network
 from . import _metrics
@@ -72,9 +73,15 @@ class Model:
         labels = [label if isinstance(label, (int, float, bool)) else str(label) for label in self.target.classes]
         return _metrics.classification(target, self.predict_probabilities(features), labels)
 
-    def save(self, directory: Path, metrics: dict[str, Any] | None = None) -> None:
-        """Write the model into a directory: model.json, weights.safetensors, encoder.safetensors. No pickle."""
-        directory.mkdir(exist_ok=True)
+    def save(self, directory: str | Path, metrics: dict[str, Any] | None = None) -> None:
+        """Write a directory, whole or not at all: model.json, weights.safetensors, encoder.safetensors. No pickle.
+
+        metrics: plain values to keep with it. Raises InputError where the directory exists or cannot be written.
+        """
+        with new_directory(directory) as place:
+            self._write(place, metrics or {})
+
+    def _write(self, directory: Path, metrics: dict[str, Any]) -> None:
         arrays = {
             f"{layer}.{name}": np.ascontiguousarray(array)
             for layer, parameters in enumerate(self.parameters)
@@ -91,7 +98,7 @@ class Model:
             "target": self.target.to_json(),
             "target_name": self.target_name,
             "features": list(self.encoder.feature_names),
-            "metrics": metrics or {},
+            "metrics": metrics,
         }
         (directory / _MODEL).write_text(json.dumps(described, indent=1))
 
@@ -122,18 +129,13 @@ class Model:
             loss = loss_for(target.task, described["loss"])
             shapes = list(pairwise((len(encoder.feature_names), *network.hidden, target.outputs)))
             layers = _layers(safetensors.numpy.load_file(place / _WEIGHTS), shapes)
-            return Model(network, layers, encoder, target, str(described["target_name"]), target.task, loss)
+            model = Model(network, layers, encoder, target, str(described["target_name"]), target.task, loss)
+            # What loads but cannot predict a row of gaps is damaged too, in one of the many ways a file can be.
+            model.predict(encoder.gaps())
+            return model
         except InputError:
             raise
-        except (
-            OSError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            RecursionError,
-            safetensors.SafetensorError,
-        ) as error:
+        except Exception as error:
             raise InputError(
                 f"The model in '{directory}' is damaged ({error}). Train it again, or copy it afresh."
             ) from error
