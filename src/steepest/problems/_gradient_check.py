@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import InputError
-from ._problem import Loss, Minimised
+from ._problem import Loss, Minimised, start
 
 # h = eps^(1/3): where the truncation error of a central difference, h^2, meets its rounding error, eps / h.
 _STEP = float(np.finfo(np.float64).eps ** (1 / 3))
@@ -56,9 +56,13 @@ def check_gradient(
     Raises InputError where the loss there is not finite.
     Source: Nocedal & Wright 2006, Numerical Optimization, 8.1, for the size of the difference.
     """
+    if rows < 1 or most_entries < 1:
+        raise InputError(
+            f"rows and most_entries must be 1 or more; received {rows} and {most_entries}. Try 64 and 1000."
+        )
     (instance,) = problem.instances([seed])
     if parameters is None:
-        parameters = instance.init(jax.random.key(seed))
+        parameters, _ = start(instance.init, seed)
     with jax.enable_x64(True):
         point = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), parameters)
         batch = jax.tree.map(lambda array: _wide(np.asarray(array[:rows])), instance.train)

@@ -99,10 +99,11 @@ class NetworkProblem:
     def measure(self) -> Measure:
         """How losses are reported: errors in the user's units, cross-entropies in nats."""
         unit = f"units of '{self.table.target_name}'"
-        return {
-            "squared_error": Measure("root mean squared error", unit),
-            "huber": Measure("Huber loss", f"squared {unit}"),
-        }.get(self.loss, Measure("cross-entropy", "nats"))
+        name, unit = {
+            "squared_error": ("root mean squared error", unit),
+            "huber": ("Huber loss", f"squared {unit}"),
+        }.get(self.loss, ("cross-entropy", "nats"))
+        return Measure(name, unit, "validation" if self.validation else "training")
 
     def reported(self, losses: Any, seed: int) -> Any:
         """Losses in the user's units: of a standardised target at a seed, the root of squared errors times its scale.

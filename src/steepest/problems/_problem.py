@@ -35,11 +35,21 @@ class Instance(NamedTuple):
         return leaves[0].shape[0] if leaves else 1
 
 
+def start(init: Init, seed: Any) -> tuple[Any, jax.Array]:
+    """The initial parameters of a seed, and a key for the gradient noise of its run."""
+    drawn, noise = jax.random.split(jax.random.key(seed))
+    return init(drawn), noise
+
+
 class Measure(NamedTuple):
-    """How losses are reported: what they are called, and in which unit, empty where it has none."""
+    """How losses are reported: what they are called, in which unit (empty where there is none), and of which part.
+
+    part: ``validation``, or ``training`` where nothing is held back and the training loss is watched.
+    """
 
     name: str
     unit: str
+    part: str = "validation"
 
     def of(self, loss: float) -> str:
         """A loss with its unit, to three digits."""
@@ -114,7 +124,7 @@ class Problem:
         name: str = "problem",
     ):
         self.name = name
-        self.measure = Measure("loss", "")
+        self.measure = Measure("loss", "", "training" if validation is None else "validation")
         if not callable(init):
             leaves, tree = jax.tree.flatten(init)
             init = _Start(tuple(_floating(leaf) for leaf in leaves), tree)

@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,10 @@ import numpy as np
 
 from ..errors import InputError
 from ..optimizer import Adam, Optimizer
-from ..problems import Init, Instance, Minimised
+from ..optimizer import optimizer as named
+from ..problems import Instance, Minimised, start
 from ._loop import DIVERGED as DIVERGED_CODE
-from ._loop import RUNNING, Parts, Patience, begin, first_losses, train_epochs
+from ._loop import RUNNING, Parts, Patience, Progress, begin, first_losses, train_epochs
 from ._loop import STOPPED as STOPPED_CODE
 from ._run import DIVERGED, INTERRUPTED, OK, STOPPED, Run, curves_table
 from ._sampling import Sampling, minibatches, steps_per_epoch
@@ -37,7 +38,7 @@ Watch = Callable[[int, float, float], bool]  # (epoch, train loss, watched loss)
 
 def fit(
     problem: Minimised,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
     *,
     epochs: int = 100,
     batch_size: int | Literal["all"] | None = None,
@@ -46,7 +47,7 @@ def fit(
     seed: int = 0,
     watch: Watch | None = None,
 ) -> Run:
-    """Minimise a problem with an optimizer (Adam at its usual rate if none is given).
+    """Minimise a problem with an optimizer: Adam if none is given, a name for one at its usual rate.
 
     epochs, batch_size, patience, sampling: as in ``Settings``.  seed: fixes the split, the start and the minibatches.
     watch: called every half second or so with the epoch, the training and the watched loss; the run ends, interrupted,
@@ -64,7 +65,8 @@ def fit(
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
         raise InputError(f"seed must be a whole number from 0 to {_LARGEST_SEED}; received {seed!r}. Try 0.")
     (instance,) = problem.instances([seed])
-    return fit_instance(problem, instance, optimizer or Adam(), settings, seed=seed, watch=watch)
+    chosen = named(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
+    return fit_instance(problem, instance, chosen, settings, seed=int(seed), watch=watch)
 
 
 def fit_instance(
@@ -82,16 +84,42 @@ def fit_instance(
     watch_seconds: about how often to call *watch*; infinity for as seldom as the compiled loop returns anyway.
     """
     started = time.perf_counter()
+    progress, curves, going = _run_to_its_end(instance, optimizer, settings, seed, watch, watch_seconds)
+    losses = np.concatenate(curves, axis=1)
+    interrupted = not going and losses.shape[1] <= settings.epochs
+    steps = steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
+    return Run(
+        problem=problem,
+        optimizer=optimizer,
+        settings=settings,
+        seed=seed,
+        status=INTERRUPTED if interrupted else _STATUS[int(progress.status)],
+        parameters=progress.best,
+        last=progress.parameters,
+        curves=curves_table(losses, steps),
+        best_epoch=int(progress.best_epoch),
+        best_loss=float(progress.best_loss),
+        steps=int(progress.optimizer.t),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _run_to_its_end(  # noqa: PLR0917 - it is the body of fit_instance
+    instance: Instance, optimizer: Optimizer, settings: Settings, seed: int, watch: Watch | None, watch_seconds: float
+) -> tuple[Progress, list[np.ndarray], bool]:
+    """Call the compiled loop until the run ends or *watch* says so.
+
+    Returns where it stands, the losses (train, watched) by epoch in blocks of shape (2, epochs), and False where watch
+    ended it.
+    """
     batch_size = settings.batch_size_for(instance.rows)
-    steps = steps_per_epoch(instance.rows, batch_size)
-    patience = Patience(settings.patience_epochs, settings.least_improvement)
     parts = Parts(instance.train, instance.validation)
+    patience = Patience(settings.patience_epochs, settings.least_improvement)
     parameters, key = _start(seed, init=instance.init)
-    most = _epochs_a_call(steps, batch_size, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
-    some = _some_rows(instance, seed)
-    first = np.array(_first_losses(parameters, parts, some, loss=instance.loss))
+    first = np.array(_first_losses(parameters, parts, _some_rows(instance, seed), loss=instance.loss))
     progress = begin(parameters, optimizer.init(parameters, key), first)
     curves = [first.astype(np.float64).reshape(2, 1)]
+    most = _epochs_a_call(instance.rows, batch_size, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
     done, going = 0, True
     epochs = 1 if watch and watch_seconds < np.inf else most
     while going and done < settings.epochs:
@@ -105,39 +133,18 @@ def fit_instance(
         if int(progress.status) != RUNNING:
             break
         going = watch is None or watch(done, *curves[-1][:, -1])
-        pace = (time.perf_counter() - called) / ran
-        epochs = int(np.clip(watch_seconds / pace, 1, most))
-    interrupted = not going and done < settings.epochs
-    return Run(
-        problem=problem,
-        optimizer=optimizer,
-        settings=settings,
-        seed=seed,
-        status=INTERRUPTED if interrupted else _STATUS[int(progress.status)],
-        parameters=progress.best,
-        last=progress.parameters,
-        curves=curves_table(np.concatenate(curves, axis=1), steps),
-        best_epoch=int(progress.best_epoch),
-        best_loss=float(progress.best_loss),
-        steps=int(progress.optimizer.t),
-        seconds=time.perf_counter() - started,
-    )
+        epochs = int(np.clip(watch_seconds * ran / (time.perf_counter() - called), 1, most))
+    return progress, curves, going
 
 
-def _epochs_a_call(steps: int, batch_size: int, parameters: int) -> int:
+def _epochs_a_call(rows: int, batch_size: int, parameters: int) -> int:
     # A dense network multiplies and adds with each parameter once forward and twice backward, for each row.
     operations = 6 * parameters * batch_size
     longest = min(_CALL_STEPS, _CALL_ROWS // batch_size, _CALL_OPERATIONS / max(1, operations))
-    return max(1, int(longest / steps))
+    return max(1, int(longest / steps_per_epoch(rows, batch_size)))
 
 
-@functools.partial(jax.jit, static_argnames="init")
-def _start(seed: Any, *, init: Init) -> tuple:
-    """Initial parameters, and a key for gradient noise."""
-    start, noise = jax.random.split(jax.random.key(seed))
-    return init(start), noise
-
-
+_start = jax.jit(lambda seed, init: start(init, seed), static_argnames="init")
 _first_losses = jax.jit(first_losses, static_argnames="loss")
 
 
