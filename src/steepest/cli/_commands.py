@@ -25,9 +25,7 @@ def fit(
     data: options.Data,
     target: options.Target = None,
     optimizer: Annotated[str, typer.Option(help="Such as adam or sgd.")] = "adam",
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Units of parameter a step; the optimizer's usual.")
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The optimizer's usual one if not given.")] = None,
     schedule: Annotated[
         str, typer.Option(help="constant, linear, cosine, polynomial, exponential, steps or inverse-time.")
     ] = "constant",

@@ -18,8 +18,7 @@ from ..errors import InputError
 from ..losses import loss_for
 from ..networks import Network
 from ..optimizer import Optimizer, optimizer
-from ..problems import Model, Problem
-from ..problems._network import NetworkInit, NetworkLoss
+from ..problems import Model, NetworkInit, NetworkLoss, Problem
 from ..schedules import Schedule
 from ..training import Run, Settings, fit
 from ._rows import Rows, hold_back, merge_equal, relative
@@ -91,7 +90,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _batch_size(self, rows: int) -> int:
         settings = Settings(self.epochs, self.batch_size, self.patience)
-        return rows if self.batch_size is not None and self.batch_size > rows else settings.batch_size_for(rows)
+        return rows if isinstance(self.batch_size, int) and self.batch_size > rows else settings.batch_size_for(rows)
 
     def _train(self, rows: Rows, task: str, groups: np.ndarray, learn_target: Callable[[Rows], Target]) -> Self:
         """Hold rows back, encode, train, and set what is learned.

@@ -60,7 +60,11 @@ def render(record: Record) -> str:
     environment.filters |= {"figure": _figure_json, "number": number, "rate": rate, "proper_name": proper_name}
     template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
     style, plotly = Markup((folder / "page.css").read_text(encoding="utf-8")), Markup(get_plotlyjs())
-    return template.render(style=style, plotly=plotly, nonce=_nonce(record), **_parts(record))
+    try:
+        return template.render(style=style, plotly=plotly, nonce=_nonce(record), **_parts(record))
+    except (jinja2.TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        # Its files are of the right kinds, or reading would have refused them; some entry in them is not.
+        raise InputError(f"The run directory is damaged ({error}). Copy it afresh, or run it again.") from error
 
 
 def _figure_json(chart: Chart) -> Markup:

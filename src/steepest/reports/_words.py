@@ -27,8 +27,7 @@ def _fitted(record: Record) -> str:
     runs = record.runs
     validated = np.isfinite(runs["best_validation_loss"][0])
     metric = record.facts["metric"] or {}
-    loss = str(metric.get("name") or "validation loss").removeprefix("validation ")
-    reached = f"a {'validation' if validated else 'training'} {loss}"
+    reached = f"a {metric.get('name') or ('validation loss' if validated else 'training loss')}"
     at = f" at epoch {runs['best_epoch'][0]:g}" if validated and np.isfinite(runs["best_epoch"][0]) else ""
     how = f"{proper_name(runs['optimizer'][0])} at a learning rate of {rate(runs['learning_rate'][0])}"
     return f"{how} reached {reached} of {number(scores(record)[0])}{at}."

@@ -30,6 +30,7 @@ def adam(
 
     g: gradient, any shape, in loss per unit of parameter.  t: step count, 1 on the first call.
     m, v: running means of g and g^2, shaped like g.  learning_rate: units of parameter a step.
+    b1, b2: share of m and v kept each step, in [0, 1).  epsilon: in units of g.
     Returns the step to add to the parameter, and the new state.
     epsilon stands outside the root, as in Algorithm 1.
     Source: Kingma & Ba 2015, Algorithm 1, arXiv:1412.6980.
