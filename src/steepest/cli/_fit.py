@@ -1,10 +1,10 @@
 """``steepest fit``."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
-import typer
 from rich.console import Console
 
 from ..arrays import positive
@@ -54,7 +54,7 @@ def run_fit(
             _climb(console, run, quiet)
         except KeyboardInterrupt:
             console.print("Interrupted; the model is kept.")
-            raise typer.Exit(130) from None
+            sys.exit(130)
 
 
 def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:

@@ -1,8 +1,9 @@
 """The entry point: every mistake of a user's ends as one sentence and exit code 2."""
 
+import contextlib
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import typer
@@ -19,8 +20,38 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 for a mistake in what was given, 130 interrupted."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
-    # Asked to end, by a scheduler say, it ends as on Ctrl-C: what has run is kept.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _interrupted_once():
+        code = _run()
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Let the first Ctrl-C end what runs, and no second one end the writing of what has run.
+
+    Being asked to end, by a scheduler say, is the same. Where Ctrl-C is ignored, as in the background of a script, it
+    stays so.
+    """
+
+    def interrupt(*_: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in heard:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in heard:
+            if signal.getsignal(number) is interrupt:  # once interrupted, nothing may disturb the way out
+                signal.signal(number, before[number])
+
+
+def _run() -> object:
+    code: object
     try:
         code = app(prog_name="steepest", standalone_mode=False)
         if code == _INTERRUPTED:  # Typer returns this in place of the KeyboardInterrupt
@@ -41,7 +72,7 @@ def main() -> None:
         if message is None:
             raise
         code = _mistake(message)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code
 
 
 def _complaint(error: Exception) -> str | None:

@@ -1,7 +1,6 @@
 """``steepest race``."""
 
 import math
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,8 +43,6 @@ def run_race(
             _say_plan(console, plan, estimate(problem, plan))
         with progress(console, len(plan), "runs", quiet=quiet) as line:
             ended = run(problem, plan, on_end=_Teller(line))
-        # What has run is not lost to a late or second Ctrl-C: writing takes a second.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         save_race(ended, directory, command)
         report(directory)
     _say_verdict(console, problem, ended)
