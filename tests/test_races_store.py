@@ -139,3 +139,16 @@ def test_an_interrupted_fit_is_marked_partial(problem, tmp_path):
     save_fit(run, tmp_path)
     assert facts(tmp_path, "run.json")["partial"] is True
     assert pl.read_parquet(tmp_path / "runs.parquet")["status"].to_list() == ["interrupted"]
+
+
+def test_python_keeps_a_race_and_a_run_as_the_command_line_does(tmp_path):
+    import steepest as st
+
+    problem = st.network(st.read("iris"), hidden=(3,))
+    raced = st.race(problem, ["sgd"], learning_rates=[0.1], seeds=1, epochs=1)
+    for name, ended in (("race", raced), ("fit", st.fit(problem, "sgd", epochs=1))):
+        page = st.report(st.save(ended, tmp_path / name))
+        assert page == tmp_path / name / "report.html"
+        assert "SGD" in page.read_text()
+        with pytest.raises(st.InputError, match="exists already"):
+            st.save(ended, tmp_path / name)

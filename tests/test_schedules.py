@@ -22,6 +22,7 @@ from steepest.schedules import (
     Warmup,
     as_schedule,
     convergence_condition,
+    over_run,
 )
 
 # Each schedule with its rates by hand at some steps: the beginning, half-way, the end, and beyond.
@@ -245,3 +246,10 @@ def test_jax_may_put_anything_in_the_place_of_numbers():
 def test_replaced_numbers_are_checked_too():
     with pytest.raises(InputError, match="final"):
         replace(LinearDecay(0.1, 0.0, 10), final=-1)
+
+
+def test_the_nominal_rate_is_what_was_asked_for():
+    assert Constant(0.3).nominal == 0.3
+    assert Warmup(Cosine(0.2, 0.0, 10), steps=5).nominal == 0.2
+    assert Joined((LinearDecay(0.1, 0.01, 10), 0.5), boundaries=(10,)).nominal == 0.1
+    assert over_run("exponential", 0.4, 100, warmup=10).nominal == 0.4

@@ -116,7 +116,10 @@ class FeatureEncoder:
             held = {key.split(".", 1)[1]: value for key, value in arrays.items() if key.startswith(f"{i}.")}
             plain = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
             encoder._codes[column] = _CODES[str(plain.pop("code"))](**plain, **held)
-        encoder._squash = Squash(*(arrays[f"squash.{key}"] for key in ("median", "gain", "gaps")))
+        squash = Squash(*(arrays[f"squash.{key}"] for key in ("median", "gain", "gaps")))
+        if not squash.median.shape == squash.gain.shape == (len(encoder._raw_names()),):
+            raise ValueError(squash.median.shape)
+        encoder._squash = squash
         return encoder
 
     def _fitted(self) -> Squash:
