@@ -117,7 +117,7 @@ class FeatureEncoder:
             plain = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
             encoder._codes[column] = _CODES[str(plain.pop("code"))](**plain, **held)
         squash = Squash(*(arrays[f"squash.{key}"] for key in ("median", "gain", "gaps")))
-        if not squash.median.shape == squash.gain.shape == (len(encoder._raw_names()),):
+        if not squash.median.shape == squash.gain.shape == (len(encoder._raw_names()) + len(squash.gaps),):
             raise ValueError(squash.median.shape)
         encoder._squash = squash
         return encoder

@@ -54,7 +54,12 @@ class Squash:
         return (z / np.sqrt(1 + (z / BOUND) ** 2)).astype(np.float32)
 
 
+# Differences of numbers within these are numbers too.
+_LARGEST = 1e300
+
+
 def _with_indicators(x: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+    x = np.clip(x, -_LARGEST, _LARGEST)
     return np.concatenate([x, np.isnan(x[:, gaps])], axis=1) if len(gaps) else x
 
 
