@@ -4,7 +4,6 @@ import pickle
 import re
 import subprocess
 import sys
-import time
 import zipfile
 
 import numpy as np
@@ -16,6 +15,8 @@ from hypothesis import strategies as st
 from steepest.data import FeatureEncoder, read, read_features, split
 from steepest.data._kinds import MISSING_TEXT
 from steepest.errors import InputError
+
+from .tables import quickest
 
 SLASHES = [f"{1 + i % 28:02d}/{1 + i % 12:02d}/2021" for i in range(200)]
 
@@ -127,9 +128,7 @@ def test_any_numbers_at_all_stay_within_three(train, later):
 
 def test_digits_encode_in_milliseconds_without_skrub_or_sklearn():
     frame = read("digits").features
-    begin = time.perf_counter()
-    FeatureEncoder().fit(frame).transform(frame)
-    assert time.perf_counter() - begin < 0.2
+    assert quickest(lambda: FeatureEncoder().fit(frame).transform(frame)) < 0.2
     code = (
         "import sys, polars as pl; from steepest.data import FeatureEncoder;"
         "FeatureEncoder().fit(pl.DataFrame({'x': [1.0, 2.0]}));"

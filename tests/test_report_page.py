@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from steepest.reports import report
 from steepest.reports._style import STYLES, contrast, text_color
 
 from .report_tables import change, fit_directory, race_directory, regression
+from .tables import quickest
 
 HOSTILE = "</script><script>alert(1)</script>"
 
@@ -235,9 +235,8 @@ def test_a_model_without_a_test_part(tmp_path):
 
 
 def test_the_page_is_small_and_quick_and_the_same_each_time(race, page):
-    started = time.perf_counter()
+    assert quickest(lambda: report(race), tries=3) < 2
     again = report(race)
-    assert time.perf_counter() - started < 2
     assert again.stat().st_size < 6e6
     assert again.read_text(encoding="utf-8") == page.source
     assert {file.name for file in race.iterdir()} == {"race.json", "runs.parquet", "curves.parquet", "report.html"}
