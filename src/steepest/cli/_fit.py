@@ -19,6 +19,7 @@ from ..rules import find
 from ..schedules import over_run
 from ..training import Run, Settings, climb_network, fit_instance, steps_per_epoch
 from . import _options as options
+from ._interrupts import interrupts
 from ._progress import progress
 from ._table import counted, free_name, metrics_line, say_data, table_and_network
 
@@ -37,9 +38,11 @@ def run_fit(
     chosen = _optimizer(asked, steps)
     place = out or free_name(f"fit-{table.name}")
     with new_directory(place) as directory:
-        with progress(console, settings.epochs, "epochs", quiet=quiet) as line:
+        with progress(console, settings.epochs, "epochs", quiet=quiet) as line, interrupts(once=False) as came:
 
             def watch(epoch: int, train_loss: float, watched: float) -> bool:
+                if came:
+                    raise KeyboardInterrupt
                 losses = (problem.reported(loss, seed) for loss in (train_loss, watched))
                 line.show(epoch, "{} {:.4g}, validation {:.4g}".format(problem.measure.name, *losses))
                 return True

@@ -1,15 +1,14 @@
 """The entry point: every mistake of a user's ends as one sentence and exit code 2."""
 
-import contextlib
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import typer
 
 from ..errors import InputError
 from ._commands import app
+from ._interrupts import interrupts
 
 _USAGE = 2
 _INTERRUPTED = 130
@@ -20,34 +19,9 @@ def main() -> None:
     """Run the command line and exit: 0 done, 2 for a mistake in what was given, 130 interrupted."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
-    with _interrupted_once():
+    with interrupts(once=False):
         code = _run()
     sys.exit(code if isinstance(code, int) else 0)
-
-
-@contextlib.contextmanager
-def _interrupted_once() -> Iterator[None]:
-    """Let the first Ctrl-C end what runs, and no second one end the writing of what has run.
-
-    Being asked to end, by a scheduler say, is the same. Where Ctrl-C is ignored, as in the background of a script, it
-    stays so.
-    """
-
-    def interrupt(*_: object) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-    for number in heard:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number in heard:
-            if signal.getsignal(number) is interrupt:  # once interrupted, nothing may disturb the way out
-                signal.signal(number, before[number])
 
 
 def _run() -> object:

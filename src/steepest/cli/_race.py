@@ -15,6 +15,7 @@ from ..races import race as run
 from ..reports import report
 from ..training import Settings
 from . import _options as options
+from ._interrupts import interrupts
 from ._progress import Line, progress
 from ._table import counted, free_name, metrics_line, say_data, table_and_network
 
@@ -41,10 +42,11 @@ def run_race(
         if not quiet:
             say_data(console, table)
             _say_plan(console, plan, estimate(problem, plan))
-        with progress(console, len(plan), "runs", quiet=quiet) as line:
-            ended = run(problem, plan, on_end=_Teller(line))
-        save_race(ended, directory, command)
-        report(directory)
+        with interrupts(once=True):
+            with progress(console, len(plan), "runs", quiet=quiet) as line:
+                ended = run(problem, plan, on_end=_Teller(line))
+            save_race(ended, directory, command)
+            report(directory)
     _say_verdict(console, problem, ended)
     console.print(f"Report: {place / 'report.html'}")
     if not ended.complete:

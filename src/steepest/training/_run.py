@@ -19,7 +19,7 @@ class Run:
 
     parameters: those with the lowest watched loss (validation where there is a validation part).  last: the final ones.
     curves: a row an epoch, from 0 (before the first step): epoch, step, train_loss, validation_loss; the training loss
-    at 0 is that of 2048 rows drawn at random, where there are more.
+    at 0 is that of 2048 evenly spaced rows, where there are more and a validation part is watched.
     status: ``ok`` (all epochs), ``stopped`` (early), ``diverged`` or ``interrupted``.
     steps: minibatch steps taken.  seconds: wall time, compilation included in the first of its kind.
     """
