@@ -10,9 +10,10 @@ from rich.table import Table
 
 from ..files import new_directory
 from ..problems import NetworkProblem
-from ..races import NAMES, Ended, Estimate, Plan, Race, estimate, plan_race, rate, save_race
+from ..races import Ended, Estimate, Plan, Race, estimate, plan_race, rate, save_race
 from ..races import race as run
 from ..reports import report
+from ..rules import proper_name
 from ..training import Settings
 from . import _options as options
 from ._interrupts import interrupts
@@ -66,7 +67,7 @@ class _Teller:
         self._diverged += run.status == "diverged"
         if run.status != "diverged" and run.reported_best < self._best:
             self._best = run.reported_best
-            self._by = f"{NAMES[run.optimizer.name]} at {rate(run.optimizer.learning_rate)}"
+            self._by = f"{proper_name(run.optimizer.name)} at {rate(run.optimizer.learning_rate)}"
         best = f"lowest loss {self._best:.3g}, {self._by}" if self._by else "no loss yet"
         self._line.show(self._done, f"{best}; {self._diverged} diverged")
 
@@ -114,7 +115,7 @@ def _leaderboard(race: Race) -> Table:
         table.add_column(name, justify="right")
     for standing in race.verdict.leaderboard:
         table.add_row(
-            NAMES.get(standing.optimizer, standing.optimizer),
+            proper_name(standing.optimizer),
             rate(standing.learning_rate) + (" (edge)" if standing.at_edge else ""),
             *(_loss(value) for value in (standing.median, standing.low, standing.high, standing.usual_median)),
             f"{standing.diverged} of {standing.runs}",

@@ -12,7 +12,6 @@ from ._race import race as race
 from ._store import save as save
 from ._store import save_fit as save_fit
 from ._store import save_race as save_race
-from ._verdict import NAMES as NAMES
 from ._verdict import Standing as Standing
 from ._verdict import Verdict as Verdict
 from ._verdict import judge as judge

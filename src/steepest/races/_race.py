@@ -11,10 +11,11 @@ import polars as pl
 
 from ..optimizer import Optimizer
 from ..problems import Minimised, Model, NetworkProblem
+from ..rules import proper_name
 from ..training import Run, Settings, fit_instance, steps_per_epoch
 from ._execute import Ended, execute
 from ._plan import Plan, plan_race, seconds_at_most
-from ._verdict import NAMES, Verdict, judge, rate
+from ._verdict import Verdict, judge, rate
 
 RUN_SCHEMA = {
     "run": pl.Int32,
@@ -79,14 +80,13 @@ class Race:
         if self.verdict is None:
             return told
         cells = "".join(
-            f"<tr><td>{NAMES.get(s.optimizer, s.optimizer)}</td><td>{rate(s.learning_rate)}</td><td>{s.median:.4g}</td>"
+            f"<tr><td>{proper_name(s.optimizer)}</td><td>{rate(s.learning_rate)}</td><td>{s.median:.4g}</td>"
             f"<td>{s.diverged} of {s.runs}</td></tr>"
             for s in self.verdict.leaderboard
         )
-        measure = html.escape(f"median validation {self.problem.measure.name}")
+        measure = html.escape(f"median {self.problem.measure.part} {self.problem.measure.name}")
         head = f"<tr><th>optimizer</th><th>learning rate</th><th>{measure}</th><th>diverged</th></tr>"
-        unconfirmed = "<p>Unconfirmed: no fresh seeds have tested it.</p>"
-        return f"{told}{unconfirmed}<table><thead>{head}</thead><tbody>{cells}</tbody></table>"
+        return f"{told}<table><thead>{head}</thead><tbody>{cells}</tbody></table>"
 
 
 def race(
@@ -164,7 +164,7 @@ def _winner(problem: Minimised, plan: Plan, instances: dict, runs: pl.DataFrame,
 
 
 class Estimate(NamedTuple):
-    """runs: how many are planned.  seconds: how long they take at most, were none to stop early."""
+    """runs: how many are planned.  seconds: about how long they take, were none to stop early."""
 
     runs: int
     seconds: float

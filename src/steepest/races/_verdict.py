@@ -8,19 +8,7 @@ from typing import Any
 import polars as pl
 
 from ..problems import Measure
-
-NAMES = {
-    "sgd": "SGD",
-    "momentum": "Momentum",
-    "nesterov": "Nesterov",
-    "nesterov_lookahead": "Nesterov (look-ahead)",
-    "adagrad": "Adagrad",
-    "rmsprop": "RMSProp",
-    "adadelta": "Adadelta",
-    "adam": "Adam",
-    "adamax": "Adamax",
-    "nadam": "Nadam",
-}
+from ..rules import proper_name
 
 
 @dataclass(frozen=True)
@@ -129,13 +117,13 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
 def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
     first = board[0]
     told = (
-        f"Use {NAMES.get(first.optimizer, first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
+        f"Use {proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
         f"median {measure.part} {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
     )
     if len(board) > 1:
         next_best = board[1]
         told += (
-            f"; next is {NAMES.get(next_best.optimizer, next_best.optimizer)} at {rate(next_best.learning_rate)} "
+            f"; next is {proper_name(next_best.optimizer)} at {rate(next_best.learning_rate)} "
             f"with {next_best.median:.3g}"
         )
     return told + ". Unconfirmed: no fresh seeds have tested it."

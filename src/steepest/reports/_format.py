@@ -4,27 +4,6 @@ import html
 import math
 from collections.abc import Iterable
 
-PROPER_NAMES = {
-    "sgd": "SGD",
-    "momentum": "Momentum",
-    "nesterov": "Nesterov",
-    "adagrad": "Adagrad",
-    "rmsprop": "RMSProp",
-    "adadelta": "Adadelta",
-    "adam": "Adam",
-    "adamax": "Adamax",
-    "nadam": "Nadam",
-}
-
-
-def proper_name(optimizer: str) -> str:
-    """An optimizer's name as its paper writes it; a name from elsewhere stays as it is.
-
-    >>> proper_name("rmsprop"), proper_name("mine")
-    ('RMSProp', 'mine')
-    """
-    return PROPER_NAMES.get(optimizer, optimizer)
-
 
 def number(value: float | None) -> str:
     """Three significant digits; an em dash where there is no number.

@@ -3,7 +3,8 @@
 import math
 from typing import Any, NamedTuple
 
-from ._format import number, percent, proper_name, rate
+from ..rules import proper_name
+from ._format import number, percent, rate
 from ._style import Style, styles
 
 

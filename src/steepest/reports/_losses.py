@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..rules import proper_name
 from ._directory import Record
-from ._format import count, number, plotly_text, proper_name, rate
+from ._format import count, number, plotly_text, rate
 from ._scale import Scale, scale
 from ._style import Chart, Style, Table, figure, styles, text_color
 

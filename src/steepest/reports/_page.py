@@ -12,8 +12,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ..errors import InputError
+from ..rules import proper_name
 from ._directory import Record, read
-from ._format import number, proper_name, rate
+from ._format import number, rate
 from ._leaderboard import leaderboard_rows
 from ._losses import loss_chart, loss_table
 from ._model import measures, model_charts

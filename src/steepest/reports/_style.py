@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from ._format import PROPER_NAMES
+from ..rules import RULES
 
 INK, QUIET, FAINT, PAPER = "#1c2129", "#59626e", "#e3e6ea", "#ffffff"
 DIVERGED, STRIP = "#8f1d14", "#f8efee"
@@ -41,7 +41,7 @@ STYLES = (
 
 def styles(optimizers: Iterable[str]) -> dict[str, Style]:
     """Each optimizer's style: the nine known ones keep theirs in every report, others take what is left over."""
-    known = dict(zip(PROPER_NAMES, STYLES, strict=True))
+    known = dict(zip(RULES, STYLES, strict=True))
     present = list(dict.fromkeys(optimizers))
     free = [style for name, style in known.items() if name not in present] or list(STYLES)
     strangers = [name for name in present if name not in known]

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..rules import proper_name
 from ._directory import Record
-from ._format import count, number, proper_name, rate, upper_first
+from ._format import count, number, rate, upper_first
 from ._scale import scores
 
 

@@ -10,6 +10,7 @@ from ._adamax import AdamaxState as AdamaxState
 from ._adamax import adamax as adamax
 from ._find import RULES as RULES
 from ._find import find as find
+from ._find import proper_name as proper_name
 from ._momentum import MomentumState as MomentumState
 from ._momentum import momentum as momentum
 from ._nadam import NadamState as NadamState

@@ -24,6 +24,32 @@ RULES: Mapping[str, Rule] = MappingProxyType({rule.__name__: rule for rule in _R
 _ALL = MappingProxyType({**RULES, nesterov_lookahead.__name__: nesterov_lookahead})
 
 
+# As their papers write them.
+_PROPER = MappingProxyType(
+    {
+        "sgd": "SGD",
+        "momentum": "Momentum",
+        "nesterov": "Nesterov",
+        "nesterov_lookahead": "Nesterov (look-ahead)",
+        "adagrad": "Adagrad",
+        "rmsprop": "RMSProp",
+        "adadelta": "Adadelta",
+        "adam": "Adam",
+        "adamax": "Adamax",
+        "nadam": "Nadam",
+    }
+)
+
+
+def proper_name(optimizer: str) -> str:
+    """An optimizer's name as its paper writes it; a name from elsewhere stays as it is.
+
+    >>> proper_name("rmsprop"), proper_name("mine")
+    ('RMSProp', 'mine')
+    """
+    return _PROPER.get(optimizer, optimizer)
+
+
 def _letters(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
