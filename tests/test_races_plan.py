@@ -111,9 +111,7 @@ def test_a_plan_as_plain_values_tells_plans_apart():
     assert all(other.to_json() != plain for other in others)
 
 
-def test_the_longest_time_counts_compilations_a_core_and_all_steps(monkeypatch):
+def test_the_longest_time_spreads_all_steps_over_the_cores(monkeypatch):
     monkeypatch.setattr(_plan, "workers", lambda: 2)
-    # Four kinds on two cores compile in two rounds, the first of them already timed; 10 x 100 steps of 10 ms on two.
-    assert _plan.seconds_at_most(10, 4, 100, 0.01, 2.0) == pytest.approx(2.0 + 5.0)
-    # A lone run uses one core only.
-    assert _plan.seconds_at_most(1, 1, 100, 0.01, 2.0) == pytest.approx(1.0)
+    assert _plan.seconds_at_most(10, 100, 0.01) == pytest.approx(5.0)  # 10 x 100 steps of 10 ms on two
+    assert _plan.seconds_at_most(1, 100, 0.01) == pytest.approx(1.0)  # a lone run uses one core only

@@ -1,4 +1,4 @@
-"""A race is its runs: equal to single fits to the bit, the same twice, and nothing that goes wrong is hidden."""
+"""A race is its runs: equal to single fits but for rounding, the same twice, and nothing that goes wrong is hidden."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 import steepest as st
 from steepest.problems import Instance, Measure
@@ -33,15 +34,16 @@ def raced(problem):
     return race(problem, ["sgd", "adam"], **ASKED)
 
 
-def test_every_run_is_the_fit_of_its_optimizer_rate_and_seed_to_the_bit(problem, raced):
+def test_every_run_is_the_fit_of_its_optimizer_rate_and_seed(problem, raced):
+    """Another program fuses other operations: 12 steps of some ten roundings each, in losses that sum 60 rows."""
     assert len(raced.runs) == 12
     for row in raced.runs.iter_rows(named=True):
         optimizer = {"sgd": st.SGD, "adam": st.Adam}[row["optimizer"]](row["learning_rate"])
         alone = st.fit(problem, optimizer, epochs=4, batch_size=20, seed=row["seed"])
-        expected = alone.row()
-        assert {**row, "seconds": 0} == {"run": row["run"], "stage": "tune", **expected, "seconds": 0}
+        expected = {"run": row["run"], "stage": "tune", **alone.row(), "seconds": row["seconds"]}
+        assert_frame_equal(pl.DataFrame([row]), pl.DataFrame([expected]), check_column_order=False, rel_tol=1e-5)
         curves = raced.curves.filter(pl.col("run") == row["run"]).drop("run")
-        assert curves.equals(alone.curves, null_equal=True)
+        assert_frame_equal(curves, alone.curves, rel_tol=1e-5)
 
 
 def test_two_races_differ_in_nothing_but_their_seconds(problem, raced):

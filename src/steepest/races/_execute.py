@@ -12,6 +12,7 @@ import numpy as np
 from ..problems import Instance, Minimised
 from ..training import Run, Settings, fit_instance
 from ._plan import Entry, workers
+from ._together import together
 
 
 class Ended(NamedTuple):
@@ -35,17 +36,17 @@ def execute(
     on_end: called from this thread as each run ends.
     """
     stop = threading.Event()
+    as_one = together(entry.optimizer for entry in entries)
 
     def one(entry: Entry) -> Ended:
         def go_on(*_: object) -> bool:
             return not stop.is_set()
 
         instance = instances[entry.seed]
-        run = fit_instance(
-            problem, instance, entry.optimizer, settings, seed=entry.seed, watch=go_on, watch_seconds=np.inf
-        )
+        shared = as_one(entry.optimizer)
+        run = fit_instance(problem, instance, shared, settings, seed=entry.seed, watch=go_on, watch_seconds=np.inf)
         # A race of hundreds of runs keeps what they tell, not their parameters; any can be trained again to the bit.
-        return Ended(entry.run, dataclasses.replace(run, parameters=None, last=None))
+        return Ended(entry.run, dataclasses.replace(run, optimizer=entry.optimizer, parameters=None, last=None))
 
     ended: list[Ended] = []
     pool, pending = ThreadPoolExecutor(workers()), list[Future[Ended]]()

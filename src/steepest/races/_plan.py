@@ -1,6 +1,5 @@
 """What a race will run: every optimizer at every learning rate of its grid, for every seed."""
 
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class Plan:
     settings: Settings
 
     def entries(self) -> list[Entry]:
-        """Every run. Optimizers alternate, so that their programs compile side by side and a partial race is fair."""
+        """Every run. Optimizers alternate, so that a partial race is fair."""
         longest = max(len(rates) for rates in self.rates.values())
         runs = [
             (self.optimizers[name].with_learning_rate(rates[i]), seed)
@@ -135,7 +134,6 @@ def workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def seconds_at_most(runs: int, kinds: int, steps: int, step_seconds: float, compile_seconds: float) -> float:
-    """How long a race lasts if no run stops early: compiling each kind of optimizer, then stepping."""
-    cores = workers()
-    return (math.ceil(kinds / cores) - 1) * compile_seconds + runs * steps * step_seconds / min(cores, runs)
+def seconds_at_most(runs: int, steps: int, step_seconds: float) -> float:
+    """How long the runs of a race last if none stops early, its program being compiled."""
+    return runs * steps * step_seconds / min(workers(), runs)

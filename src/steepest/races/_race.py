@@ -15,6 +15,7 @@ from ..rules import proper_name
 from ..training import Run, Settings, fit_instance, steps_per_epoch
 from ._execute import Ended, execute
 from ._plan import Plan, plan_race, seconds_at_most
+from ._together import together
 from ._verdict import Verdict, judge, rate
 
 RUN_SCHEMA = {
@@ -154,7 +155,9 @@ def _winner(problem: Minimised, plan: Plan, instances: dict, runs: pl.DataFrame,
     )
     one = plan.optimizers[verdict.optimizer].with_learning_rate(verdict.learning_rate)
     try:
-        run = fit_instance(problem, instances[chosen["seed"]], one, plan.settings, seed=chosen["seed"])
+        shared = together(plan.optimizers.values())(one)
+        run = fit_instance(problem, instances[chosen["seed"]], shared, plan.settings, seed=chosen["seed"])
+        run = dataclasses.replace(run, optimizer=one)
     except KeyboardInterrupt:  # a second Ctrl-C: the results matter more than the model
         return None
     if not isinstance(problem, NetworkProblem):
@@ -174,16 +177,16 @@ def estimate(problem: Minimised, plan: Plan) -> Estimate:
     """Time a few epochs of the dearest optimizer and reckon from them. Takes a second or two."""
     (instance,) = problem.instances(plan.seeds[:1])
     one = max(plan.optimizers.values(), key=lambda one: len(one.rule.state._fields))
+    shared = together(plan.optimizers.values())(one)
     settings = dataclasses.replace(plan.settings, epochs=1, patience=None)
 
     def timed(epochs: int) -> Run:
-        return fit_instance(problem, instance, one, dataclasses.replace(settings, epochs=epochs), seed=plan.seeds[0])
+        return fit_instance(problem, instance, shared, dataclasses.replace(settings, epochs=epochs), seed=plan.seeds[0])
 
-    cold = timed(1).seconds
+    timed(1)  # compiles the program that the whole race will use
     one_epoch = timed(1).seconds
     epochs = max(2, min(plan.settings.epochs, int(0.2 / max(one_epoch, 1e-6))))
     warm = timed(epochs)
     steps = steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows)) * plan.settings.epochs
-    kinds = len(plan.optimizers)
     step_seconds = warm.seconds / max(1, warm.steps)
-    return Estimate(len(plan), seconds_at_most(len(plan), kinds, steps, step_seconds, cold - one_epoch))
+    return Estimate(len(plan), seconds_at_most(len(plan), steps, step_seconds))
