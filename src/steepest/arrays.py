@@ -44,6 +44,27 @@ def maximum(x: Array, y: Array) -> Array:
     return space.maximum(x, y) if space else max(x, y)
 
 
+def sign(x: Array) -> Array:
+    """-1, 0 or 1, elementwise; NaN where x is."""
+    space = _namespace(x)
+    return space.sign(x) if space else (x > 0) - (x < 0) + 0.0 * x
+
+
+def where(condition: Scalar, x: Array, y: Array) -> Array:
+    """x where the condition holds, else y, elementwise."""
+    space = _namespace(condition, x, y)
+    return space.where(condition, x, y) if space else (x if condition else y)
+
+
+def root(x: Array, epsilon: Scalar, epsilon_at: str) -> Array:
+    """``sqrt(x + epsilon)`` with epsilon "inside", ``sqrt(x) + epsilon`` with epsilon "outside".
+
+    >>> root(9.0, 7.0, "inside"), root(9.0, 7.0, "outside")
+    (4.0, 10.0)
+    """
+    return sqrt(x + epsilon) if epsilon_at == "inside" else sqrt(x) + epsilon
+
+
 def ratio(x: Array, scale: Array) -> Array:
     """``x / scale``, elementwise; x itself where the scale is exactly 0.
 

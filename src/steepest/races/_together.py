@@ -49,9 +49,10 @@ def _any_of(joined: tuple[rules.Rule, ...]) -> tuple[rules.Rule, dict[str, float
 
     def branch(rule: rules.Rule) -> Callable:
         fields = {field: names[slot] for field, slot in slots[rule].items()}
+        nothing = dict.fromkeys(set(rule.state._fields) - set(fields))
 
         def move(g: Array, state: Any, t: Scalar, learning_rate: Scalar, knobs: dict[str, Scalar]) -> tuple:
-            own = rule.state(**{field: getattr(state, name) for field, name in fields.items()})
+            own = rule.state(**nothing, **{field: getattr(state, name) for field, name in fields.items()})
             given = {knob: knobs[f"{rule.__name__}.{knob}"] for knob in rules.hyperparameters(rule)}
             step, new = rule(g, own, t, learning_rate=learning_rate, **given)
             changed = {name: getattr(new, field) for field, name in fields.items()}
@@ -75,7 +76,7 @@ def _any_of(joined: tuple[rules.Rule, ...]) -> tuple[rules.Rule, dict[str, float
 def _slots(rule: rules.Rule) -> dict[str, tuple[bool, float, int]]:
     """Each field of a rule's state as (is it a scalar, its first value, its number among such fields of the rule)."""
     slots: dict[str, tuple[bool, float, int]] = {}
-    for field, first in rule.state()._asdict().items():
+    for field, first in rules.fields(rule).items():
         kind = rule.state.__annotations__[field] is Scalar, float(first)
         slots[field] = (*kind, sum(slot[:2] == kind for slot in slots.values()))
     return slots

@@ -8,6 +8,10 @@ from ._adam import AdamState as AdamState
 from ._adam import adam as adam
 from ._adamax import AdamaxState as AdamaxState
 from ._adamax import adamax as adamax
+from ._adamw import adamw as adamw
+from ._amsgrad import AMSGradState as AMSGradState
+from ._amsgrad import amsgrad as amsgrad
+from ._find import ALL as ALL
 from ._find import RULES as RULES
 from ._find import find as find
 from ._find import proper_name as proper_name
@@ -17,11 +21,16 @@ from ._nadam import NadamState as NadamState
 from ._nadam import nadam as nadam
 from ._nesterov import nesterov as nesterov
 from ._nesterov import nesterov_lookahead as nesterov_lookahead
+from ._rmsprop import RMSPropMomentumState as RMSPropMomentumState
 from ._rmsprop import RMSPropState as RMSPropState
 from ._rmsprop import rmsprop as rmsprop
+from ._rmsprop import rmsprop_momentum as rmsprop_momentum
 from ._rule import Rule as Rule
+from ._rule import choices as choices
+from ._rule import fields as fields
 from ._rule import hyperparameters as hyperparameters
 from ._rule import initial_state as initial_state
 from ._rule import rule as rule
+from ._rule import wants_parameter as wants_parameter
 from ._sgd import SGDState as SGDState
 from ._sgd import sgd as sgd

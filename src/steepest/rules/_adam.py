@@ -1,4 +1,4 @@
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..arrays import Array, Scalar, one_minus_power, ratio, sqrt
 from ._rule import rule
@@ -21,6 +21,8 @@ def adam(
     b1: Scalar = 0.9,
     b2: Scalar = 0.999,
     epsilon: Scalar = 1e-8,
+    epsilon_root: Scalar = 0.0,
+    epsilon_at: Literal["outside", "hat"] = "outside",
 ) -> tuple[Array, AdamState]:
     """Adam: move by the mean gradient over its root mean square.
 
@@ -30,9 +32,11 @@ def adam(
 
     g: gradient, any shape, in loss per unit of parameter.  t: step count, 1 on the first call.
     m, v: running means of g and g^2, shaped like g.  learning_rate: units of parameter a step.
-    b1, b2: share of m and v kept each step, in [0, 1).  epsilon: in units of g.
+    b1, b2: share of m and v kept each step, in [0, 1).
+    epsilon: in units of g, outside the root, as in Algorithm 1; epsilon_at="hat" is the remark below it, where sqrt(v)
+    is not yet corrected when epsilon is added: epsilon / sqrt(1 - b2^t) in place of epsilon.
+    epsilon_root: in units of g^2, added to v_hat inside the root; 0 in the paper.
     Returns the step to add to the parameter, and the new state.
-    epsilon stands outside the root, as in Algorithm 1.
     Source: Kingma & Ba 2015, Algorithm 1, arXiv:1412.6980.
 
     >>> step, state = adam(2.0, AdamState(), 1, learning_rate=0.1)
@@ -43,4 +47,10 @@ def adam(
     v = b2 * state.v + (1 - b2) * g * g
     m_hat = m / one_minus_power(b1, t)
     v_hat = v / one_minus_power(b2, t)
-    return -learning_rate * ratio(m_hat, sqrt(v_hat) + epsilon), AdamState(m, v)
+    epsilon = epsilon_of(epsilon, epsilon_at, b2, t)
+    return -learning_rate * ratio(m_hat, sqrt(v_hat + epsilon_root) + epsilon), AdamState(m, v)
+
+
+def epsilon_of(epsilon: Scalar, epsilon_at: str, b2: Scalar, t: Scalar) -> Scalar:
+    """The epsilon to add to ``sqrt(v_hat)``; the remark's epsilon hat is added to ``sqrt(v)``, before correction."""
+    return epsilon if epsilon_at == "outside" else epsilon / sqrt(one_minus_power(b2, t))

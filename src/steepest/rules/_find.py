@@ -8,10 +8,12 @@ from ._adadelta import adadelta
 from ._adagrad import adagrad
 from ._adam import adam
 from ._adamax import adamax
+from ._adamw import adamw
+from ._amsgrad import amsgrad
 from ._momentum import momentum
 from ._nadam import nadam
 from ._nesterov import nesterov, nesterov_lookahead
-from ._rmsprop import rmsprop
+from ._rmsprop import rmsprop, rmsprop_momentum
 from ._rule import Rule
 from ._sgd import sgd
 
@@ -20,8 +22,10 @@ _RACED = (sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, adamax, nad
 
 RULES: Mapping[str, Rule] = MappingProxyType({rule.__name__: rule for rule in _RACED})
 
-# The look-ahead form moves exactly as nesterov does, so racing both would tell nothing.
-_ALL = MappingProxyType({**RULES, nesterov_lookahead.__name__: nesterov_lookahead})
+# Those besides: the look-ahead form moves exactly as nesterov does, so racing both would tell nothing; the others came
+# after the lecture's nine.
+_BESIDES = (nesterov_lookahead, rmsprop_momentum, amsgrad, adamw)
+ALL: Mapping[str, Rule] = MappingProxyType({**RULES, **{rule.__name__: rule for rule in _BESIDES}})
 
 
 # As their papers write them.
@@ -37,6 +41,9 @@ _PROPER = MappingProxyType(
         "adam": "Adam",
         "adamax": "Adamax",
         "nadam": "Nadam",
+        "rmsprop_momentum": "RMSProp with momentum",
+        "amsgrad": "AMSGrad",
+        "adamw": "AdamW",
     }
 )
 
@@ -54,7 +61,7 @@ def _letters(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
-_BY_LETTERS = MappingProxyType({_letters(name): rule for name, rule in _ALL.items()})
+_BY_LETTERS = MappingProxyType({_letters(name): rule for name, rule in ALL.items()})
 
 
 def find(name: str) -> Rule:
@@ -65,5 +72,5 @@ def find(name: str) -> Rule:
     """
     letters = _letters(str(name))
     if letters not in _BY_LETTERS:
-        raise unknown("optimizer", name, _ALL)
+        raise unknown("optimizer", name, ALL)
     return _BY_LETTERS[letters]

@@ -23,6 +23,7 @@ def nadam(
     b2: Scalar = 0.999,
     epsilon: Scalar = 1e-8,
     momentum_decay: Scalar = 0.004,
+    epsilon_root: Scalar = 0.0,
 ) -> tuple[Array, NadamState]:
     """Nadam: Adam with Nesterov's momentum, which is warmed up over the first thousands of steps.
 
@@ -35,7 +36,8 @@ def nadam(
     g: gradient, any shape, in loss per unit of parameter.  t: step count, 1 on the first call.
     m, v: running means of g and g^2, shaped like g.  mu_product: mu_1 ... mu_t, one number.
     learning_rate: units of parameter a step.  b1, b2: share of m and v kept each step, in [0, 1).
-    momentum_decay: 0.004, so mu_t goes from b1 / 2 to b1 with a half-life of 4245 steps.  epsilon: in units of g.
+    momentum_decay: 0.004, so mu_t goes from b1 / 2 to b1 with a half-life of 4245 steps; infinity: mu_t = b1 always.
+    epsilon: in units of g, outside the root.  epsilon_root: as in ``adam``.
     Returns the step to add to the parameter, and the new state.
     As everywhere it is used, m decays by b1 and not by mu_t, and the factor b2 that Algorithm 2 has in v_hat is left
     out: it would make every step 1 / sqrt(b2) times larger, 1.0005 by default.
@@ -52,4 +54,4 @@ def nadam(
     v = b2 * state.v + (1 - b2) * g * g
     m_hat = mu_next / (1 - mu_product * mu_next) * m + (1 - b1 + b1 * half) / (1 - mu_product) * g
     v_hat = v / one_minus_power(b2, t)
-    return -learning_rate * ratio(m_hat, sqrt(v_hat) + epsilon), NadamState(m, v, mu_product)
+    return -learning_rate * ratio(m_hat, sqrt(v_hat + epsilon_root) + epsilon), NadamState(m, v, mu_product)

@@ -18,6 +18,8 @@ any loss and any schedule of the learning rate, so long as the momentum itself s
 to rest v is 0 and phi is theta.
 """
 
+from typing import Literal
+
 from ..arrays import Array, Scalar
 from ._momentum import MomentumState
 from ._rule import rule
@@ -25,16 +27,27 @@ from ._rule import rule
 
 @rule(MomentumState, usual_learning_rate=1e-2)
 def nesterov(
-    g: Array, state: MomentumState, t: Scalar, *, learning_rate: Scalar, momentum: Scalar = 0.9
+    g: Array,
+    state: MomentumState,
+    t: Scalar,
+    *,
+    learning_rate: Scalar,
+    momentum: Scalar = 0.9,
+    rate_at: Literal["inside", "outside"] = "inside",
 ) -> tuple[Array, MomentumState]:
     """Nesterov's accelerated gradient, with the parameter kept at the point looked ahead to.
 
         v    <- momentum v - learning_rate g
         step  = momentum v - learning_rate g        (with the new v)
 
+    or, with the rate outside,
+
+        v    <- momentum v - g
+        step  = learning_rate (momentum v - g)      (with the new v)
+
     g: gradient at the parameter, any shape, in loss per unit of parameter.  t: step count, not used.
     v: velocity, shaped like g.  learning_rate: units of parameter squared per unit of loss.
-    momentum: share of the velocity kept each step, in [0, 1).
+    momentum: share of the velocity kept each step, in [0, 1).  rate_at: as in ``momentum``.
     Returns the step to add to the parameter, and the new state.
     It needs no second point; the module's docstring derives it from `nesterov_lookahead`.
     Source: Nesterov 1983, Soviet Math. Doklady 27, 372-376; in this form Bengio et al. 2013, arXiv:1212.0901, eq. 7.
@@ -43,8 +56,11 @@ def nesterov(
     >>> round(step, 6), round(state.v, 6)
     (-0.461, -0.29)
     """
-    v = momentum * state.v - learning_rate * g
-    return momentum * v - learning_rate * g, MomentumState(v)
+    if rate_at == "inside":
+        v = momentum * state.v - learning_rate * g
+        return momentum * v - learning_rate * g, MomentumState(v)
+    v = momentum * state.v - g
+    return learning_rate * (momentum * v - g), MomentumState(v)
 
 
 def _ahead(state: MomentumState, *, momentum: Scalar = 0.9) -> Array:

@@ -1,0 +1,174 @@
+"""A dialect: what a framework's optimizer of some name computes, as data over the rules."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import rules
+from ..errors import InputError
+from ._method import Method
+
+
+def _nothing() -> Mapping[str, Any]:
+    return field(default_factory=dict)
+
+
+# What an argument may mean besides a knob of the rule or a pair of knobs.
+LEARNING_RATE, WEIGHT_DECAY, MAXIMIZE, DAMPENING = "learning_rate", "weight_decay", "maximize", "dampening"
+RATE_DECAY = "rate_decay"  # learning_rate / (1 + (t - 1) rate_decay)
+_SWITCHED = (WEIGHT_DECAY, MAXIMIZE, DAMPENING, RATE_DECAY)  # computed only where they are not zero
+CASE = "case"  # picks one of the dialect's cases
+MECHANICS = "mechanics"  # how the framework computes, not what
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument as its framework names it.
+
+    means: a knob of the rule, a tuple of knobs, ``first FIELD`` (a state's value before the first step), or one of the
+    constants above.
+    """
+
+    name: str
+    default: Any
+    means: str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The rule behind some values of a dialect's arguments.
+
+    when: argument values that make the case, all of them; True stands for any value that is not zero, None or False.
+    choices: the rule's choices.  fixed: knobs that no argument reaches.  first: state before the first step.
+    state: field of the rule's state -> its name in the framework, with ``-`` where the framework keeps the negative.
+    weight_decay: "coupled" (to the gradient), "decoupled" or "none".
+    """
+
+    rule: rules.Rule
+    state: Mapping[str, str]
+    when: Mapping[str, Any] = _nothing()
+    choices: Mapping[str, str] = _nothing()
+    fixed: Mapping[str, float] = _nothing()
+    first: Mapping[str, float] = _nothing()
+    weight_decay: str = "none"
+
+    def holds(self, options: Mapping[str, Any]) -> bool:
+        """Whether these options make this case."""
+        return all(_on(options[name]) if value is True else options[name] == value for name, value in self.when.items())
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One optimizer of one framework.
+
+    name: the class or function there.  family: what it shares with its like in other frameworks.
+    cases: the first that holds counts.  notes: what a reader should know, a sentence each.
+    step_count: "each parameter" has its own, or "all" share one.
+    """
+
+    framework: str
+    name: str
+    family: str
+    arguments: Sequence[Argument]
+    cases: Sequence[Case]
+    step_count: str = "all"
+    notes: Sequence[str] = field(default=())
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Every argument's default; ``REQUIRED`` where it has none."""
+        return {argument.name: argument.default for argument in self.arguments}
+
+    def case(self, options: Mapping[str, Any]) -> Case:
+        """The case that these options make; InputError where the dialect has none.
+
+        options: a value for every argument.
+        """
+        for case in self.cases:
+            if case.holds(options):
+                return case
+        chosen = ", ".join(f"{a.name}={options[a.name]!r}" for a in self.arguments if a.means == CASE)
+        raise InputError(
+            f"{self.name} with {chosen} has no equal in the dialect '{self.framework}'. Try dialect='textbook'."
+        )
+
+    def numbers(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """The options as a method's numbers: knobs, learning rate, and what else is switched on."""
+        knobs = rules.hyperparameters(self.case(options).rule)
+        told: dict[str, Any] = {}
+        for argument in self.arguments:
+            value = options[argument.name]
+            if isinstance(argument.means, tuple):
+                told.update(zip(argument.means, value, strict=True))
+            elif argument.means in {LEARNING_RATE, *knobs} or (argument.means in _SWITCHED and _on(value)):
+                told[argument.means] = value
+        return told
+
+    def first(self, options: Mapping[str, Any]) -> dict[str, float]:
+        """A state's values before the first step, as the options have them."""
+        asked = [(str(argument.means), options[argument.name]) for argument in self.arguments]
+        given = {means.removeprefix("first "): value for means, value in asked if means.startswith("first ")}
+        return dict(self.case(options).first) | given
+
+    def speaking(self, others: "Sequence[Dialect]") -> "Dialect":
+        """This dialect's arguments and names for the state, with the mathematics and defaults of others.
+
+        others: one framework's; the first lends its defaults. A case for which none has an equal is left out.
+        """
+        theirs = {argument.means: argument.default for argument in others[0].arguments}
+        arguments = [Argument(a.name, theirs.get(a.means, a.default), a.means) for a in self.arguments]
+        cases = [_spoken(case, [equal for other in others for equal in other.cases]) for case in self.cases]
+        return Dialect(
+            others[0].framework, self.name, self.family, tuple(arguments), [case for case in cases if case],
+            self.step_count, others[0].notes,
+        )  # fmt: skip
+
+    def method(self, options: Mapping[str, Any]) -> Method:
+        """What these options compute."""
+        case = self.case(options)
+        return Method(
+            case.rule,
+            tuple(case.choices.items()),
+            tuple(case.fixed.items()),
+            tuple(sorted(self.first(options).items())),
+            tuple(case.state.items()),
+            case.weight_decay,
+        )
+
+
+def _on(value: Any) -> bool:
+    # An array under jit has no truth; it is a number that someone may change, and so is on.
+    return value is not None and not (isinstance(value, bool | int | float) and value == 0)
+
+
+# What an option asks for, which every dialect writes alike; the other choices are what a dialect is.
+_ASKED = ("around", "ahead")
+
+
+def _asked(case: Case) -> dict[str, str]:
+    return {choice: word for choice, word in case.choices.items() if choice in _ASKED}
+
+
+def _spoken(case: Case, equals: Sequence[Case]) -> Case | None:
+    """The case as another framework computes it, or None where that has no such thing."""
+    for equal in equals:
+        if equal.rule == case.rule and _asked(equal) == _asked(case):
+            return Case(case.rule, case.state, case.when, equal.choices, equal.fixed, equal.first, equal.weight_decay)
+    return None
+
+
+def textbook(dialect: Dialect) -> Dialect:
+    """This dialect's arguments and names for the state, with the rules and their defaults as they are written."""
+    knobs = {knob: value for case in dialect.cases for knob, value in rules.hyperparameters(case.rule).items()}
+    usual = knobs | {LEARNING_RATE: dialect.cases[-1].rule.usual_learning_rate}
+    arguments = [
+        Argument(
+            a.name,
+            tuple(usual[one] for one in a.means) if isinstance(a.means, tuple) else usual.get(a.means, a.default),
+            a.means,
+        )
+        for a in dialect.arguments
+    ]
+    cases = [Case(c.rule, c.state, c.when, _asked(c), weight_decay=c.weight_decay) for c in dialect.cases]
+    return Dialect("textbook", dialect.name, dialect.family, tuple(arguments), cases, dialect.step_count)

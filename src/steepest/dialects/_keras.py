@@ -1,0 +1,85 @@
+"""keras.optimizers, version 3.15."""
+
+from .. import rules
+from ._dialect import CASE, LEARNING_RATE, MECHANICS, WEIGHT_DECAY, Argument, Case, Dialect
+
+_BASE = (
+    ("clipnorm", None), ("clipvalue", None), ("global_clipnorm", None), ("use_ema", False), ("ema_momentum", 0.99),
+    ("ema_overwrite_frequency", None), ("loss_scale_factor", None), ("gradient_accumulation_steps", None),
+    ("name", None),
+)  # fmt: skip
+
+
+def _arguments(learning_rate: float, *own: Argument, weight_decay: float | None = None) -> tuple[Argument, ...]:
+    """A Keras optimizer's arguments: its own, then what its base class takes; AdamW has the decay before its own."""
+    decay = Argument("weight_decay", weight_decay, WEIGHT_DECAY)
+    rate = Argument("learning_rate", learning_rate, LEARNING_RATE)
+    first = (rate, *own, decay) if weight_decay is None else (rate, decay, *own)
+    return (*first, *(Argument(name, default, MECHANICS) for name, default in _BASE))
+
+
+_EPSILON = Argument("epsilon", 1e-7, "epsilon")
+_BETAS = (Argument("beta_1", 0.9, "b1"), Argument("beta_2", 0.999, "b2"))
+_ADAM = {"m": "momentum", "v": "velocity"}
+_AMSGRAD = {**_ADAM, "v_max": "velocity_hat"}
+_HAT = {"epsilon_at": "hat"}
+_RMSPROP = {"v": "velocity", "m": "average_gradient", "u": "-momentum"}
+_ADAM_CASES = (
+    Case(rules.amsgrad, _AMSGRAD, {"amsgrad": True}, {**_HAT, "correction": "after"}, weight_decay="decoupled"),
+    Case(rules.adam, _ADAM, {}, _HAT, weight_decay="decoupled"),
+)
+_LOW = "In bfloat16 Keras forms 1 - b2^t in the variable's own precision and never moves; here it moves."
+
+KERAS = (
+    Dialect(
+        "keras", "SGD", "sgd",
+        _arguments(0.01, Argument("momentum", 0.0, "momentum"), Argument("nesterov", False, CASE)),
+        (
+            Case(rules.nesterov, {"v": "momentum"}, {"momentum": True, "nesterov": True}, weight_decay="decoupled"),
+            Case(rules.momentum, {"v": "momentum"}, {"momentum": True}, weight_decay="decoupled"),
+            Case(rules.sgd, {}, weight_decay="decoupled"),
+        ),
+        notes=("The learning rate stands inside the velocity.",),
+    ),
+    Dialect(
+        "keras", "Adagrad", "adagrad",
+        _arguments(0.001, Argument("initial_accumulator_value", 0.1, "first s"), _EPSILON),
+        (Case(rules.adagrad, {"s": "accumulator"}, weight_decay="decoupled"),),
+    ),
+    Dialect(
+        "keras", "RMSprop", "rmsprop",
+        _arguments(
+            0.001, Argument("rho", 0.9, "decay"), Argument("momentum", 0.0, "momentum"), _EPSILON,
+            Argument("centered", False, CASE),
+        ),
+        (
+            Case(rules.rmsprop_momentum, _RMSPROP, {"momentum": True, "centered": True}, {"around": "mean"},
+                 weight_decay="decoupled"),
+            Case(rules.rmsprop_momentum, _RMSPROP, {"momentum": True}, weight_decay="decoupled"),
+            Case(rules.rmsprop, _RMSPROP, {"centered": True}, {"around": "mean"}, weight_decay="decoupled"),
+            Case(rules.rmsprop, _RMSPROP, weight_decay="decoupled"),
+        ),
+    ),
+    Dialect(
+        "keras", "Adadelta", "adadelta", _arguments(0.001, Argument("rho", 0.95, "decay"), _EPSILON),
+        (Case(rules.adadelta, {"v": "accumulated_grad", "u": "accumulated_delta_var"}, weight_decay="decoupled"),),
+    ),
+    Dialect("keras", "Adam", "adam",
+            _arguments(0.001, *_BETAS, _EPSILON, Argument("amsgrad", False, CASE)), _ADAM_CASES,
+            notes=(_LOW, "epsilon is the paper's epsilon hat: about 1/31 of its effect elsewhere on the first step.")),
+    Dialect("keras", "AdamW", "adamw",
+            _arguments(0.001, *_BETAS, _EPSILON, Argument("amsgrad", False, CASE), weight_decay=0.004), _ADAM_CASES,
+            notes=(_LOW,)),
+    Dialect(
+        "keras", "Adamax", "adamax", _arguments(0.001, *_BETAS, _EPSILON),
+        (Case(rules.adamax, {"m": "momentum", "u": "norm"}, weight_decay="decoupled"),),
+    ),
+    Dialect(
+        "keras", "Nadam", "nadam", _arguments(0.001, *_BETAS, _EPSILON),
+        (
+            Case(rules.nadam, {**_ADAM, "mu_product": "u_product"}, {}, {}, {"momentum_decay": 1.0},
+                 weight_decay="decoupled"),
+        ),
+        notes=("Keras 3 lost the 0.004 of the momentum's schedule, whose warm-up ends after about 100 steps.", _LOW),
+    ),
+)  # fmt: skip
