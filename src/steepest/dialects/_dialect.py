@@ -116,7 +116,11 @@ class Dialect:
 
         others: one framework's; the first lends its defaults. A case for which none has an equal is left out.
         """
-        theirs = {argument.means: argument.default for argument in others[0].arguments}
+        theirs = {
+            argument.means: argument.default
+            for argument in others[0].arguments
+            if argument.means not in (CASE, MECHANICS) and argument.default is not REQUIRED
+        }
         arguments = [Argument(a.name, theirs.get(a.means, a.default), a.means) for a in self.arguments]
         cases = [_spoken(case, [equal for other in others for equal in other.cases]) for case in self.cases]
         return Dialect(
