@@ -8,26 +8,26 @@ from numba.extending import intrinsic
 
 
 @intrinsic
-def _pointer(typing, address, like):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def _pointer(typing, address, like):
     """The address as a pointer to numbers of the type of *like*."""
     pointer = types.CPointer(like)
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], context.get_value_type(pointer))
 
     return pointer(types.int64, like), generate
 
 
 @numba.njit(inline="always")
-def array_at(address, count, like):  # type: ignore[no-untyped-def]
+def array_at(address, count, like):
     """The memory at an address as an array of *count* numbers of the type of *like*."""
-    return numba.carray(_pointer(address, like), count)
+    return numba.carray(_pointer(address, like), count)  # type: ignore[call-arg]
 
 
-def _bitcast(source, target):  # type: ignore[no-untyped-def]
+def _bitcast(source, target):
     @intrinsic
-    def cast(typing, x):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def cast(typing, x):
+        def generate(context, builder, signature, arguments):
             return builder.bitcast(arguments[0], context.get_value_type(target))
 
         return target(source), generate
@@ -40,33 +40,33 @@ _float_of = _bitcast(types.uint32, types.float32)
 
 
 @intrinsic
-def from_float16(typing, bits):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def from_float16(typing, bits):
     """The float32 equal to a float16, given as uint16."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
 
     return types.float32(types.uint16), generate
 
 
 @intrinsic
-def to_float16(typing, x):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def to_float16(typing, x):
     """The float16 nearest to a float32, as uint16; ties to even."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    def generate(context, builder, signature, arguments):
         return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
 
     return types.uint16(types.float32), generate
 
 
 @numba.njit(inline="always")
-def from_bfloat16(bits):  # type: ignore[no-untyped-def]
+def from_bfloat16(bits):
     """The float32 equal to a bfloat16, given as uint16: its upper half."""
     return _float_of(np.uint32(bits) << np.uint32(16))
 
 
 @numba.njit(inline="always")
-def to_bfloat16(x):  # type: ignore[no-untyped-def]
+def to_bfloat16(x):
     """The bfloat16 nearest to a float32, as uint16; ties to even."""
     bits = _bits_of(x)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
@@ -74,7 +74,7 @@ def to_bfloat16(x):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always")
-def _random16(key, index):  # type: ignore[no-untyped-def]
+def _random16(key, index):
     """16 random bits that depend on nothing but the key and the index (Steele et al. 2014, SplitMix64's mixer)."""
     z = key + np.uint64(index) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -83,7 +83,7 @@ def _random16(key, index):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always")
-def to_bfloat16_at_random(x, key, index):  # type: ignore[no-untyped-def]
+def to_bfloat16_at_random(x, key, index):
     """One of the two bfloat16 around a float32, the nearer the likelier, so that the mean is the float32."""
     bits = _bits_of(x)
     rounded = (bits + _random16(key, index)) >> np.uint32(16)
@@ -92,7 +92,7 @@ def to_bfloat16_at_random(x, key, index):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(inline="always")
-def to_float16_at_random(x, key, index):  # type: ignore[no-untyped-def]
+def to_float16_at_random(x, key, index):
     """One of the two float16 around a float32, the nearer the likelier.
 
     The 13 bits that float16 lacks are drawn; what is below 2^-14, where it lacks more, is rounded to the nearest.

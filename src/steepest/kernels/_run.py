@@ -1,6 +1,7 @@
 """Run a kernel over a list of arrays, on all cores."""
 
 import functools
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -55,8 +56,7 @@ def run(
         return
     cuts = [0, *(np.searchsorted(todo.ends, np.arange(1, count) * (entries / count)) + 1).tolist(), rows]
     others = [
-        _pool().submit(kernel, todo.table, first, last, seed, *uniforms)
-        for first, last in zip(cuts[1:-1], cuts[2:], strict=True)
+        _pool().submit(kernel, todo.table, first, last, seed, *uniforms) for first, last in itertools.pairwise(cuts[1:])
     ]
     kernel(todo.table, 0, cuts[1], seed, *uniforms)
     for other in others:

@@ -114,7 +114,12 @@ class _Names:
 def _text(symbol: Symbol, names: _Names, functions: dict[str, str]) -> str:
     in_loop = functions is _LOOP
     arguments = [names.in_loop(a) if in_loop else names.of(a) for a in symbol.arguments]
-    if in_loop and symbol.operation == "/" and isinstance(symbol.arguments[1], Symbol) and not symbol.arguments[1].varies:
+    if (
+        in_loop
+        and symbol.operation == "/"
+        and isinstance(symbol.arguments[1], Symbol)
+        and not symbol.arguments[1].varies
+    ):
         return f"{arguments[0]} * per_{arguments[1]}"
     if symbol.operation in functions:
         return functions[symbol.operation].format(*arguments)

@@ -21,7 +21,7 @@ class Symbol:
         self.tape, self.operation, self.arguments, self.varies = tape, operation, arguments, varies
         self.dtype = "symbol"  # what has a dtype counts as an array in arrays.py
 
-    def __array_namespace__(self, api_version: str | None = None) -> "Tape":  # noqa: PLW3201 - the array API's name
+    def __array_namespace__(self, api_version: str | None = None) -> "Tape":
         return self.tape
 
     def __add__(self, other: Any) -> Any:

@@ -1,0 +1,139 @@
+"""What is refused, and in which words: torch's own kinds of exception, with what to do instead."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ..dialects import Dialect, Method
+
+_REAL = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+# argument: (its range in words, whether a number is in it, a value to try)
+_RANGES = {
+    "lr": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "1e-3"),
+    "eps": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "1e-8"),
+    "weight_decay": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "1e-2"),
+    "momentum": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "0.9"),
+    "alpha": ("from 0 to 1", lambda x: 0 <= x <= 1, "0.99"),
+    "rho": ("from 0 to 1", lambda x: 0 <= x <= 1, "0.9"),
+    "lr_decay": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "0"),
+    "momentum_decay": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "4e-3"),
+    "initial_accumulator_value": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "0"),
+    "dampening": ("finite", math.isfinite, "0"),
+}
+
+
+def check_options(native: Dialect, options: Mapping[str, Any]) -> None:
+    """ValueError for an option out of range, or one that asks for what a fused step cannot give."""
+    for argument in native.arguments:
+        value = options.get(argument.name, argument.default)
+        if argument.name == "betas":
+            _check_betas(value)
+        elif argument.name in _RANGES and value is not None:
+            words, holds, usual = _RANGES[argument.name]
+            if isinstance(value, torch.Tensor) and value.numel() != 1:
+                raise ValueError(
+                    f"{argument.name} must be one number; received a tensor of shape {tuple(value.shape)}."
+                )
+            if not holds(float(value)):
+                raise ValueError(f"{argument.name} must be {words}; received {float(value)}. Try {usual}.")
+    if options.get("nesterov") and not (options["momentum"] > 0 and options.get("dampening", 0) == 0):
+        raise ValueError(
+            f"nesterov needs a momentum above 0 and no dampening; received momentum={options['momentum']} "
+            f"and dampening={options.get('dampening', 0)}. Try momentum=0.9, dampening=0."
+        )
+    if options.get("differentiable"):
+        raise ValueError(
+            "differentiable=True is refused: a fused step is not recorded. Use torch's own optimizer for it."
+        )
+    if options.get("foreach") and options.get("fused"):
+        raise ValueError("foreach and fused exclude each other; received both. Leave both out: every step is fused.")
+
+
+def _check_betas(betas: Any) -> None:
+    if not isinstance(betas, tuple | list) or len(betas) != 2:
+        raise ValueError(f"betas must be two numbers; received {betas!r}. Try (0.9, 0.999).")
+    for place, beta in enumerate(betas):
+        if not 0 <= float(beta) < 1:
+            raise ValueError(f"betas[{place}] must be in [0, 1); received {float(beta)}. Try {(0.9, 0.999)[place]}.")
+
+
+def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str) -> None:
+    """TypeError for a parameter that is complex, or of no floating dtype."""
+    for place, p in enumerate(parameters):
+        if p.dtype not in _REAL:
+            advice = "Give its real and imaginary parts, torch.view_as_real(p)." if p.is_complex() else "Try p.float()."
+            raise TypeError(
+                f"{optimizer} moves real floating tensors; received parameter {place} of {p.dtype}. {advice}"
+            )
+
+
+def check_gradients(parameters: Sequence[torch.Tensor], optimizer: str, *, sparse_allowed: bool) -> list[torch.Tensor]:
+    """The gradients as dense tensors of a real dtype; RuntimeError for sparse ones where the rule has no use for them."""
+    gradients = [p.grad for p in parameters]
+    for place, g in enumerate(gradients):
+        assert g is not None
+        if g.layout is not torch.strided:
+            if not sparse_allowed:
+                raise RuntimeError(
+                    f"{optimizer} does not take sparse gradients here; received one of {g.layout} for parameter {place}. "
+                    "Use SGD or Adagrad without weight decay, or torch.optim.SparseAdam."
+                )
+            gradients[place] = g.to_dense()
+        if g.dtype not in _REAL:
+            raise TypeError(f"{optimizer} takes real floating gradients; received {g.dtype} for parameter {place}.")
+    return gradients  # type: ignore[return-value]
+
+
+def check_state(
+    optimizer: torch.optim.Optimizer,
+    native: Dialect,
+    state_dict: Mapping[str, Any],
+    methods: Mapping[int, Method],
+    *,
+    dialect_key: str,
+) -> None:
+    """ValueError, by name, where a state dict is not one of this rule, dialect and shapes."""
+    groups, name = state_dict["param_groups"], type(optimizer).__name__
+    known = {part.removeprefix("-") for case in native.cases for part in case.state.values()}
+    if len(groups) != len(optimizer.param_groups):
+        raise ValueError(
+            f"The state has {len(groups)} parameter groups where this {name} has {len(optimizer.param_groups)}."
+        )
+    for number, (group, saved) in enumerate(zip(optimizer.param_groups, groups, strict=True)):
+        if len(saved["params"]) != len(group["params"]):
+            raise ValueError(
+                f"Group {number} of the state has {len(saved['params'])} parameters where this {name} has "
+                f"{len(group['params'])}."
+            )
+        speaks, spoken = group.get(dialect_key, "torch"), saved.get(dialect_key, "torch")
+        if speaks != spoken:
+            raise ValueError(
+                f"The state is of the dialect '{spoken}' where this {name} speaks '{speaks}'. "
+                f"Make it with dialect='{spoken}', or convert the state."
+            )
+        for p, key in zip(group["params"], saved["params"], strict=True):
+            if key in state_dict["state"]:
+                _check_one(state_dict["state"][key], p, methods[number], f"parameter {key}", name, known)
+
+
+def _check_one(state: Mapping[str, Any], p: torch.Tensor, method: Method, of: str, name: str, known: set[str]) -> None:
+    arrays = set(method.fields.values()) - method.scalars
+    received = {part for part, value in state.items() if value is not None} - {"step"}
+    # More than is needed is welcome if it is this optimizer's: a velocity stays behind when the momentum becomes 0.
+    if received and ((arrays | method.scalars) - received or received - known):
+        raise ValueError(
+            f"This is not the state of {name}: {of} needs {', '.join(sorted(arrays | method.scalars)) or 'none'}; "
+            f"received {', '.join(sorted(received))}."
+        )
+    for part in sorted(arrays & received):
+        value = state[part]
+        if not isinstance(value, torch.Tensor) or value.dtype not in _REAL:
+            raise ValueError(
+                f"{part} of {of} must be a real floating tensor; received {getattr(value, 'dtype', value)}."
+            )
+        if value.shape != p.shape:
+            raise ValueError(
+                f"{part} of {of} has the shape {tuple(value.shape)} where the parameter has {tuple(p.shape)}."
+            )

@@ -1,0 +1,217 @@
+"""What torch expects of an optimizer: groups, state, hooks, closures. What it computes is a method of a dialect."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import dialects
+from ..dialects import Dialect, Method
+from ..errors import InputError
+from ._check import check_gradients, check_options, check_parameters, check_state
+from ._lists import move_lists
+from ._memory import Alike, Memory, Scalars, wide
+
+_OWN = "dialect"  # the key of a group that does not speak torch's own dialect
+
+
+class Optimizer(torch.optim.Optimizer):
+    """A rule as a ``torch.optim.Optimizer``: torch's arguments, groups and state, one pass over memory a step.
+
+    Subclasses are made from the table of dialects. A state dict of torch's own class of the same name loads, and the
+    other way round. State of 16-bit parameters is float32. CPU tensors go through a fused kernel, others through
+    torch's lists. Sparse gradients are served where torch serves them (SGD, Adagrad), and refused with a sentence
+    elsewhere; so are complex parameters and ``differentiable``.
+    """
+
+    native: Dialect  # torch's own dialect of this optimizer
+
+    def __init__(self, params: Any, options: dict[str, Any], dialect: str, stochastic_rounding: bool):
+        check_options(type(self).native, options)
+        if dialect != "torch":
+            options = {**options, _OWN: dialect}
+        if stochastic_rounding:
+            options = {**options, "stochastic_rounding": True}
+        self._memories: dict[int, tuple[Memory, Scalars]] = {}
+        self._said: dict[int, tuple] = {}
+        super().__init__(params, options)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with options of their own, as in torch; raises TypeError for those that no rule can move."""
+        super().add_param_group(param_group)
+        try:
+            check_parameters(self.param_groups[-1]["params"], type(self).__name__)
+            check_options(type(self).native, self.param_groups[-1])
+            self._method(self.param_groups[-1])
+        except (TypeError, ValueError):
+            del self.param_groups[-1]
+            raise
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient.
+
+        closure: evaluates the loss again and returns it, which is returned.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for number, group in enumerate(self.param_groups):
+            self._step_group(number, group)
+        return loss
+
+    def _step_group(self, number: int, group: dict[str, Any]) -> None:
+        active = [p for p in group["params"] if p.grad is not None]
+        if not active:
+            return
+        method, numbers = self._method(group)
+        gradients = check_gradients(active, type(self).__name__, sparse_allowed=_serves_sparse(method, numbers))
+        fresh = [self._begin(p, method) for p in active]
+        states = [self.state[p] for p in active]
+        key = int(torch.randint(2**62, ()).item()) if group.get("stochastic_rounding") else None
+        memory = self._memories.setdefault(number, (Memory(), Scalars()))
+        values = self._values(memory[1], states, fresh, method)
+        for chosen in _alike(active, gradients, values):
+            columns = [active, gradients, states]
+            if len(chosen) < len(active):
+                columns = [[column[i] for i in chosen] for column in columns]
+            move = memory[0].move if active[chosen[0]].device.type == "cpu" else move_lists
+            new = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
+            values[chosen, 1:] = new
+        torch.autograd.graph.increment_version(active)
+
+    def _values(self, scalars: Scalars, states: list[dict], fresh: list[bool], method: Method) -> np.ndarray:
+        """(parameters, 1 + scalars): the step count of the step to come, and the method's scalars, as they stand."""
+        names = [name for name in method.fields.values() if name in method.scalars]
+        if counts_steps(type(self).native):
+            values = scalars.gather(states, ["step", *names])
+            values[:, 0] += 1
+            return values
+        return np.where(fresh, 1.0, 2.0)[:, None]  # torch's SGD tells the first step from later ones, and that is all
+
+    def _method(self, group: dict[str, Any]) -> tuple[Method, dict[str, float]]:
+        """What a group's options compute, and its numbers as floats; kept until an option changes."""
+        spoken = _spoken(type(self).native, group.get(_OWN, "torch"))
+        options = tuple(_number(group[argument.name]) for argument in spoken.arguments)
+        said = self._said.get(id(group))
+        if said is None or said[0] != (spoken, options):
+            named = dict(zip((argument.name for argument in spoken.arguments), options, strict=True))
+            said = (spoken, options), spoken.method(named), spoken.numbers(named)
+            self._said[id(group)] = said
+        return said[1], said[2]
+
+    def _begin(self, p: torch.Tensor, method: Method) -> bool:
+        """Make what a parameter's state lacks, its arrays laid out in memory like p; returns whether anything was."""
+        state, names = self.state[p], method.fields.values()
+        if all(state.get(name) is not None for name in names) and (
+            "step" in state or not counts_steps(type(self).native)
+        ):
+            return False
+        if counts_steps(type(self).native):
+            state.setdefault("step", torch.zeros((), dtype=torch.float32))
+        for name, value in method.initial_state(torch.zeros((), dtype=wide(p.dtype))).items():
+            if state.get(name) is None:
+                like = {"dtype": wide(p.dtype), "memory_format": torch.preserve_format}
+                state[name] = (
+                    value.to(torch.float32) if name in method.scalars else torch.full_like(p, value.item(), **like)
+                )
+        return True
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state dict of this class or of torch's own of the same name.
+
+        Raises ValueError, by name, for the state of another rule or dialect, of other shapes or of no real dtype. State
+        of 16-bit parameters stays as wide as it was saved, or float32, where torch would round it to 16 bits.
+        """
+        spoken = {number: self._method(group)[0] for number, group in enumerate(self.param_groups)}
+        check_state(self, type(self).native, state_dict, spoken, dialect_key=_OWN)
+        super().load_state_dict(state_dict)
+        for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
+            for argument in type(self).native.arguments:
+                group.setdefault(argument.name, argument.default)
+            for p, number in zip(group["params"], saved["params"], strict=True):
+                for name, value in state_dict["state"].get(number, {}).items():
+                    narrow = isinstance(value, torch.Tensor) and p.dtype in (torch.float16, torch.bfloat16)
+                    if narrow and name != "step":
+                        self.state[p][name] = value.to(device=p.device, dtype=torch.float32, copy=True)
+        self._memories.clear()
+        self._said.clear()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._memories, self._said = {}, {}
+
+
+def counts_steps(native: Dialect) -> bool:
+    """Whether torch keeps a step count for each parameter: all but SGD and Muon, which know only the first from others."""
+    return native.family not in ("sgd", "muon")
+
+
+def _alike(parameters: list[torch.Tensor], gradients: list[torch.Tensor], values: np.ndarray) -> list[list[int]]:
+    """Places of parameters that one call can move: of one device and dtypes, at one step count."""
+    kinds = [(p.device, p.dtype, g.dtype) for p, g in zip(parameters, gradients, strict=True)]
+    if kinds.count(kinds[0]) == len(kinds) and (values == values[0]).all():
+        return [list(range(len(kinds)))]
+    places: dict[tuple, list[int]] = {}
+    for place, (kind, row) in enumerate(zip(kinds, values.tolist(), strict=True)):
+        places.setdefault((*kind, *row), []).append(place)
+    return list(places.values())
+
+
+def _serves_sparse(method: Method, numbers: dict[str, float]) -> bool:
+    """Whether torch takes sparse gradients here: where an entry without gradient stays, or a velocity carries it."""
+    return method.rule.__name__ in ("sgd", "momentum", "nesterov", "adagrad") and "weight_decay" not in numbers
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return tuple(_number(one) for one in value)
+    return value
+
+
+def _spoken(native: Dialect, dialect: str) -> Dialect:
+    return dialects.like(native, dialect)
+
+
+def drop_in(native: Dialect) -> type[Optimizer]:
+    """The class that stands in for torch's of the same name, with its signature."""
+    kind = inspect.Parameter
+    parameters = [kind("self", kind.POSITIONAL_OR_KEYWORD), kind("params", kind.POSITIONAL_OR_KEYWORD)]
+    theirs = (
+        inspect.signature(getattr(torch.optim, native.name)).parameters if hasattr(torch.optim, native.name) else {}
+    )
+    for argument in native.arguments:
+        position = theirs[argument.name].kind if argument.name in theirs else kind.POSITIONAL_OR_KEYWORD
+        parameters.append(kind(argument.name, position, default=argument.default))
+    parameters.append(kind("dialect", kind.KEYWORD_ONLY, default="torch"))
+    parameters.append(kind("stochastic_rounding", kind.KEYWORD_ONLY, default=False))
+    signature = inspect.Signature(parameters)
+
+    def __init__(self: Any, *args: Any, **named: Any) -> None:
+        given = dict(signature.bind(self, *args, **named).arguments)
+        params, dialect = given.pop("params"), given.pop("dialect", "torch")
+        at_random = given.pop("stochastic_rounding", False)
+        given.pop("self")
+        try:
+            options = _spoken(native, dialect).defaults | given
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        Optimizer.__init__(self, params, options, dialect, at_random)
+
+    __init__.__signature__ = signature  # type: ignore[attr-defined]
+    return type(native.name, (Optimizer,), {"__init__": __init__, "native": native, "__doc__": _told(native)})
+
+
+def _told(native: Dialect) -> str:
+    rules = dict.fromkeys(case.rule for case in native.cases)
+    notes = "\n".join(f"    {note}" for note in native.notes)
+    return (
+        f"torch.optim.{native.name}, computed by the rules {', '.join(rule.__name__ for rule in rules)} in one pass.\n\n"
+        f"    dialect: whose mathematics and defaults: torch, textbook, keras or optax.\n"
+        f"    stochastic_rounding: round 16-bit parameters at random, so that small steps are not lost.\n{notes}\n"
+    )
