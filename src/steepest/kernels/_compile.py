@@ -49,7 +49,7 @@ def _hash(text: str) -> str:
 
 
 def _kept(name: str, text: str) -> Path | None:
-    """The source in a file of the user's cache directory, beside which Numba keeps machine code; None where there is none.
+    """The source in a file of the user's cache directory, beside which Numba keeps machine code; None if impossible.
 
     The file serves as the name only: what runs is compiled from the text at hand, never from what is on disk.
     """

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Entries in one row of a table: half a megabyte of float32 arrays for a rule of four, so that a row fits a core's cache
-# and cores share even one large array evenly.
-_ROW = 2**15
+# Entries in one row of a table: a megabyte of each float32 array, long enough for the memory's prefetching, short
+# enough for cores to share even one large array evenly.
+_ROW = 2**18
 # Fewer entries than this are done before another thread would have woken.
 _ALONE = 2**15
 

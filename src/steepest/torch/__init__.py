@@ -1,4 +1,4 @@
-"""Drop-ins for torch.optim: change the import, and a training script trains the same, in one pass over memory a step."""
+"""Drop-ins for torch.optim: change the import, and a training script trains the same, in one pass over memory."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -70,14 +70,14 @@ def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str) -> None
 
 
 def check_gradients(parameters: Sequence[torch.Tensor], optimizer: str, *, sparse_allowed: bool) -> list[torch.Tensor]:
-    """The gradients as dense tensors of a real dtype; RuntimeError for sparse ones where the rule has no use for them."""
+    """The gradients as dense tensors of a real dtype; RuntimeError for sparse ones that the rule cannot use."""
     gradients = [p.grad for p in parameters]
     for place, g in enumerate(gradients):
         assert g is not None
         if g.layout is not torch.strided:
             if not sparse_allowed:
                 raise RuntimeError(
-                    f"{optimizer} does not take sparse gradients here; received one of {g.layout} for parameter {place}. "
+                    f"{optimizer} takes no sparse gradients here; received {g.layout} for parameter {place}. "
                     "Use SGD or Adagrad without weight decay, or torch.optim.SparseAdam."
                 )
             gradients[place] = g.to_dense()
@@ -118,7 +118,9 @@ def check_state(
                 _check_one(state_dict["state"][key], p, methods[number], f"parameter {key}", name, known)
 
 
-def _check_one(state: Mapping[str, Any], p: torch.Tensor, method: Method, of: str, name: str, known: set[str]) -> None:
+def _check_one(  # noqa: PLR0917 - it is the body of check_state
+    state: Mapping[str, Any], p: torch.Tensor, method: Method, of: str, name: str, known: set[str]
+) -> None:
     arrays = set(method.fields.values()) - method.scalars
     received = {part for part, value in state.items() if value is not None} - {"step"}
     # More than is needed is welcome if it is this optimizer's: a velocity stays behind when the momentum becomes 0.

@@ -1,4 +1,4 @@
-"""Tensors that no CPU kernel reaches, on a GPU for example: the rule on whole lists, one launch an operation for all."""
+"""Tensors that no CPU kernel reaches, on a GPU for example: the rule on whole lists, an operation at a time."""
 
 from collections.abc import Callable
 from typing import Any

@@ -81,7 +81,7 @@ class Alike:
         return Layout(_NAMES[p], _NAMES[g], _NAMES[wide(p)], at_random and wide(p) != p)
 
     def flat(self, arrays: Iterable[str]) -> "_Flat":
-        """Parameters, gradients and the state's arrays, each as tensors that lie in memory without gaps, in one order."""
+        """Parameters, gradients and the state's arrays, as tensors that lie in memory without gaps, in one order."""
         kind = wide(self.parameters[0].dtype)
         kept = []
         for name in arrays:
@@ -133,17 +133,18 @@ def _dense(tensor: torch.Tensor) -> bool:
 
 
 class Scalars:
-    """One number a parameter for each name: step counts, Nadam's product. They lie in one block, and advance at once."""
+    """One number a parameter for each name: step counts, Nadam's product. They lie in one block, to advance at once."""
 
     def __init__(self) -> None:
         self._views: list[torch.Tensor] = []
         self._block = torch.empty(0, 0)
 
     def gather(self, states: Sequence[State], names: Sequence[str]) -> np.ndarray:
-        """The numbers, (parameters, names) float32; what is written there stands in the states."""
+        """The numbers, (parameters, names); what is written there stands in the states."""
         views = [state[name] for state in states for name in names]
         if len(views) != len(self._views) or not all(map(operator.is_, views, self._views)):
-            values = torch.tensor([float(view) for view in views], dtype=torch.float32)
+            double = any(view.dtype is torch.float64 for view in views)
+            values = torch.tensor([float(view) for view in views], dtype=torch.float64 if double else torch.float32)
             self._block = values.reshape(len(states), len(names))
             rows = [row.unbind() for row in self._block.unbind()]
             for state, row in zip(states, rows, strict=True):

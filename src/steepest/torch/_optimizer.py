@@ -105,19 +105,21 @@ class Optimizer(torch.optim.Optimizer):
 
     def _begin(self, p: torch.Tensor, method: Method) -> bool:
         """Make what a parameter's state lacks, its arrays laid out in memory like p; returns whether anything was."""
-        state, names = self.state[p], method.fields.values()
-        if all(state.get(name) is not None for name in names) and (
-            "step" in state or not counts_steps(type(self).native)
-        ):
+        state, counted = self.state[p], counts_steps(type(self).native)
+        if all(state.get(name) is not None for name in method.fields.values()) and ("step" in state or not counted):
             return False
-        if counts_steps(type(self).native):
-            state.setdefault("step", torch.zeros((), dtype=torch.float32))
+        # torch keeps such numbers as float32 unless the default dtype is float64.
+        single = torch.float64 if torch.get_default_dtype() is torch.float64 else torch.float32
+        if counted:
+            state.setdefault("step", torch.zeros((), dtype=single))
         for name, value in method.initial_state(torch.zeros((), dtype=wide(p.dtype))).items():
-            if state.get(name) is None:
-                like = {"dtype": wide(p.dtype), "memory_format": torch.preserve_format}
-                state[name] = (
-                    value.to(torch.float32) if name in method.scalars else torch.full_like(p, value.item(), **like)
-                )
+            if state.get(name) is not None:
+                continue
+            if name in method.scalars:
+                state[name] = value.to(single)
+            else:
+                filled = torch.empty_like(p, dtype=wide(p.dtype), memory_format=torch.preserve_format)
+                state[name] = filled.fill_(value.item())
         return True
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -146,7 +148,7 @@ class Optimizer(torch.optim.Optimizer):
 
 
 def counts_steps(native: Dialect) -> bool:
-    """Whether torch keeps a step count for each parameter: all but SGD and Muon, which know only the first from others."""
+    """Whether torch keeps a step count for each parameter: all but SGD and Muon do."""
     return native.family not in ("sgd", "muon")
 
 
@@ -186,8 +188,7 @@ def drop_in(native: Dialect) -> type[Optimizer]:
         inspect.signature(getattr(torch.optim, native.name)).parameters if hasattr(torch.optim, native.name) else {}
     )
     for argument in native.arguments:
-        position = theirs[argument.name].kind if argument.name in theirs else kind.POSITIONAL_OR_KEYWORD
-        parameters.append(kind(argument.name, position, default=argument.default))
+        parameters.append(kind(argument.name, theirs[argument.name].kind, default=argument.default))
     parameters.append(kind("dialect", kind.KEYWORD_ONLY, default="torch"))
     parameters.append(kind("stochastic_rounding", kind.KEYWORD_ONLY, default=False))
     signature = inspect.Signature(parameters)
@@ -211,7 +212,7 @@ def _told(native: Dialect) -> str:
     rules = dict.fromkeys(case.rule for case in native.cases)
     notes = "\n".join(f"    {note}" for note in native.notes)
     return (
-        f"torch.optim.{native.name}, computed by the rules {', '.join(rule.__name__ for rule in rules)} in one pass.\n\n"
+        f"torch.optim.{native.name} in one pass over memory, by {', '.join(rule.__name__ for rule in rules)}.\n\n"
         f"    dialect: whose mathematics and defaults: torch, textbook, keras or optax.\n"
         f"    stochastic_rounding: round 16-bit parameters at random, so that small steps are not lost.\n{notes}\n"
     )
