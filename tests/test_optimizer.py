@@ -17,7 +17,8 @@ from steepest.schedules import Constant, Cosine, LinearDecay
 
 CONSTRUCTORS = {
     "SGD": "sgd", "Momentum": "momentum", "Nesterov": "nesterov", "Adagrad": "adagrad", "RMSProp": "rmsprop",
-    "Adadelta": "adadelta", "Adam": "adam", "Adamax": "adamax", "Nadam": "nadam",
+    "Adadelta": "adadelta", "Adam": "adam", "Adamax": "adamax", "Nadam": "nadam", "AdamW": "adamw",
+    "AMSGrad": "amsgrad", "RAdam": "radam", "Lion": "lion", "Muon": "muon",
 }  # fmt: skip
 every_rule = pytest.mark.parametrize("name", [*rules.RULES, "nesterov_lookahead"])
 BAD_NUMBERS = [0, -1, math.nan, math.inf]
@@ -135,6 +136,54 @@ def test_nesterov_is_its_definition_over_a_whole_training_and_both_forms_are_one
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-13)
 
 
+def tree_of_layers(seed):
+    """Two layers' weights and biases and a number, as gradients or parameters."""
+    return [draw({"w": (4, 3), "b": (3,)}, seed), draw({"w": (3, 2), "b": (2,)}, seed + 1), draw((), seed + 2)]
+
+
+def alone(rule, gradients, parameters, **knobs):
+    """Where a leaf is after steps of the rule itself at the rate 0.1, on NumPy arrays."""
+    state = rules.initial_state(rule, parameters)
+    for t, g in enumerate(gradients, start=1):
+        step, state = rule(g, state, t, parameter=parameters, learning_rate=0.1, **knobs)
+        parameters = parameters + step
+    return parameters
+
+
+@pytest.mark.parametrize("name", ["adamw", "lion", "muon"])
+def test_a_rule_that_wants_it_is_given_the_parameter_and_a_fallback_moves_what_is_no_matrix(name):
+    start, rule, knobs = tree_of_layers(9), rules.find(name), {"weight_decay": 0.3}
+    gradients, chosen = [tree_of_layers(seed) for seed in (1, 4, 7)], optimizer(name, 0.1, **knobs)
+    with jax.enable_x64(True):
+        parameters, state = jax.tree.map(jnp.asarray, start), chosen.init(start)
+        for g in gradients:
+            steps, state = jax.jit(chosen.update)(g, state, parameters)
+            parameters = jax.tree.map(jnp.add, parameters, steps)
+    rule_of = {2: rule, 1: rule.fallback or rule, 0: rule.fallback or rule}
+    # Muon's epsilon is its fallback's as well, being a knob of that name.
+    shared = {"epsilon": 1e-7} if name == "muon" else {}
+    for place, (mine, first) in enumerate(zip(*map(jax.tree.leaves, (parameters, start)), strict=True)):
+        given = [np.float64(jax.tree.leaves(g)[place]) * np.ones(()) for g in gradients]
+        own = rule_of[np.ndim(first)]
+        expected = alone(own, given, np.float64(first) * np.ones(()), **knobs, **(shared if own is not rule else {}))
+        np.testing.assert_allclose(mine, expected, rtol=1e-11, atol=1e-12)  # float64; five products of small matrices
+
+
+def test_a_rule_for_whole_matrices_has_each_alone_and_its_fallback_has_the_rest_joined():
+    state = optimizer("muon").init(tree_of_layers(0))
+    assert [type(one).__name__ for one in state.rule] == ["MuonState", "MuonState", "AdamState"]
+    assert [one.m.shape for one in state.rule] == [(4, 3), (3, 2), (6,)]
+
+
+@pytest.mark.parametrize("name", ["adamw", "lion", "muon"])
+def test_parameters_that_are_needed_and_not_given_are_asked_for(name):
+    chosen, gradients = optimizer(name), [jnp.ones((2, 2))]
+    with pytest.raises(
+        InputError, match=r"moves by where the parameters are; received none\. Try update\(gradients, st"
+    ):
+        chosen.update(gradients, chosen.init(gradients))
+
+
 def test_only_a_rule_that_looks_ahead_wants_its_gradient_elsewhere():
     parameters = [jnp.ones(2)]
     for name in rules.RULES:
@@ -172,7 +221,7 @@ def test_noise_repeats_with_its_key_and_differs_between_steps_and_keys():
 def test_every_number_is_a_leaf_and_nothing_else_is():
     chosen = optimizer("adam", LinearDecay(0.1, 0.01, 50), transforms=(ClipByGlobalNorm(2.0),), b1=0.8)
     leaves, tree = jax.tree.flatten(chosen)
-    assert sorted(leaves) == sorted([0.8, 0.999, 1e-8, 0.1, 0.01, 50, 2.0])
+    assert sorted(leaves) == sorted([0.8, 0.999, 1e-8, 0.0, 0.1, 0.01, 50, 2.0])
     other = optimizer("adam", LinearDecay(0.3, 0.03, 20), transforms=(ClipByGlobalNorm(1.0),), b2=0.9, epsilon=1e-3)
     assert jax.tree.structure(other) == tree
     assert jax.tree.structure(optimizer("nadam")) != tree
@@ -208,7 +257,7 @@ def test_constructors_have_their_rules_own_knobs(constructor):
 def test_what_is_given_is_kept():
     clip = ClipByValue(1.0)
     made = steepest.Adam(0.02, b1=0.5, transforms=(clip,))
-    assert made.hyperparameters == {"b1": 0.5, "b2": 0.999, "epsilon": 1e-8}
+    assert made.hyperparameters == {"b1": 0.5, "b2": 0.999, "epsilon": 1e-8, "epsilon_root": 0.0}
     assert (made.learning_rate, made.transforms) == (0.02, (clip,))
     assert steepest.Adam().hyperparameters["b1"] == 0.9  # and no other optimizer hears of it
 
@@ -219,7 +268,7 @@ def test_what_is_given_is_kept():
         (lambda: optimizer("adma"), r"^Unknown optimizer 'adma'\. Did you mean 'adam'\? Allowed: sgd, "),
         (lambda: steepest.Adam(epsilo=1e-3), r"^Unknown hyperparameter of adam 'epsilo'\. Did you mean 'epsilon'\? "),
         (lambda: steepest.Momentum(momentun=0.5), r"of momentum 'momentun'\. Did you mean 'momentum'\? Allowed: mom"),
-        (lambda: steepest.Adam(momentum=0.5), r"of adam 'momentum'\. Allowed: b1, b2, epsilon\.$"),
+        (lambda: steepest.Adam(momentum=0.5), r"of adam 'momentum'\. Allowed: b1, b2, epsilon, epsilon_root\.$"),
         (lambda: steepest.Adam(b1=1), r"^b1 must be in \[0, 1\); received 1\. Try 0\.9\."),
         (lambda: steepest.Adam(b2=1.5), r"^b2 must be in \[0, 1\); received 1\.5\. Try 0\.999\."),
         (lambda: steepest.Adam(b1=-0.1), r"^b1 must be in \[0, 1\); received -0\.1\."),
@@ -227,6 +276,7 @@ def test_what_is_given_is_kept():
         (lambda: steepest.Nesterov(momentum="fast"), r"^momentum must be in \[0, 1\); received fast\."),
         (lambda: steepest.Adam(epsilon=-1), r"^epsilon must be finite and not negative; received -1\. Try 1e-8\."),
         (lambda: steepest.Adam(epsilon=math.inf), r"^epsilon must be finite and not negative; received inf"),
+        (lambda: steepest.RAdam(threshold=3.9), r"^threshold must be 4 or more, and finite; received 3\.9\. Try 5\."),
         (lambda: steepest.SGD("fast"), r"^learning_rate must be a number or a schedule; received 'fast'\. Try 1e-3\."),
         (lambda: steepest.SGD(transforms=ClipByValue(1.0)), r"^transforms must be .* received ClipByValue\(limit=1.0"),
         (lambda: steepest.SGD(transforms=(3,)), r"^transforms must be a sequence of .* received \(3,\)\. Try \(Clip"),

@@ -33,13 +33,14 @@ def counted(g, state, t, *, learning_rate, strength=0.5):
     return step, CountedState(state.steps + 1, s, largest)
 
 
-ALL = [optimizer(name) for name in rules.RULES] + [Optimizer(counted, {"strength": 0.7}, Constant(0.1))]
+ALL = [optimizer(name) for name in [*rules.RULES, "amsgrad", "adamw", "lion"]]
+ALL += [Optimizer(counted, {"strength": 0.7}, Constant(0.1))]
 
 
 def states_by_field(one: Optimizer, parameters, gradients):
     state = one.init(parameters)
     for g in gradients:
-        steps, state = jax.jit(Optimizer.update)(one, g, state)
+        steps, state = jax.jit(Optimizer.update)(one, g, state, parameters)
         parameters = jax.tree.map(jnp.add, parameters, steps)
     return parameters
 
@@ -79,6 +80,17 @@ def test_a_rule_that_looks_ahead_runs_as_it_is():
     as_one = together([st.SGD(), st.Adam(), ahead])
     assert as_one(ahead) is ahead
     assert as_one(st.Adam()).rule is as_one(st.SGD()).rule
+
+
+def test_a_rule_that_wants_whole_arrays_runs_as_it_is():
+    muon = optimizer("muon")
+    as_one = together([st.SGD(), st.Adam(), muon])
+    assert as_one(muon) is muon
+
+
+def test_the_parameters_are_joined_only_where_a_rule_wants_them():
+    plain, decaying = (together([st.SGD(), other])(st.SGD()).rule for other in (st.Adam(), st.AdamW()))
+    assert (rules.wants_parameter(plain), rules.wants_parameter(decaying)) == (False, True)
 
 
 def test_runs_name_the_optimizer_they_were_given(monkeypatch):

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
     from .optimizer import Adagrad as Adagrad
     from .optimizer import Adam as Adam
     from .optimizer import Adamax as Adamax
+    from .optimizer import AdamW as AdamW
+    from .optimizer import AMSGrad as AMSGrad
+    from .optimizer import Lion as Lion
     from .optimizer import Momentum as Momentum
+    from .optimizer import Muon as Muon
     from .optimizer import Nadam as Nadam
     from .optimizer import Nesterov as Nesterov
     from .optimizer import Optimizer as Optimizer
+    from .optimizer import RAdam as RAdam
     from .optimizer import RMSProp as RMSProp
     from .problems import Model as Model
     from .problems import NetworkProblem as NetworkProblem
@@ -48,7 +53,8 @@ _HOMES = {
     "gradients": ("AddNoise", "ClipByGlobalNorm", "ClipByValue"),
     "networks": ("Network",),
     "optimizer": (
-        "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "Optimizer",
+        "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "AdamW", "AMSGrad",
+        "RAdam", "Lion", "Muon", "Optimizer",
     ),
     "problems": ("Model", "NetworkProblem", "Problem", "check_gradient", "network"),
     "races": ("Race", "race", "save"),

@@ -51,9 +51,19 @@ def sign(x: Array) -> Array:
 
 
 def where(condition: Scalar, x: Array, y: Array) -> Array:
-    """x where the condition holds, else y, elementwise."""
-    space = _namespace(condition, x, y)
-    return space.where(condition, x, y) if space else (x if condition else y)
+    """x where the condition holds, else y, elementwise; a plain condition picks one of them whole."""
+    condition = _plain(condition)
+    return _namespace(condition, x, y).where(condition, x, y) if hasattr(condition, "dtype") else x if condition else y
+
+
+def transpose(x: Array) -> Array:
+    """A matrix with rows and columns exchanged."""
+    return x.T
+
+
+def frobenius_norm(x: Array) -> Array:
+    """Root of the sum of all squares."""
+    return sqrt(_namespace(x).sum(x * x))
 
 
 def root(x: Array, epsilon: Scalar, epsilon_at: str) -> Array:
@@ -90,13 +100,22 @@ def one_minus_power(b: Scalar, t: Scalar) -> Scalar:
     >>> one_minus_power(0.0, 3)
     1.0
     """
-    b, t = _plain(b), _plain(t)
-    space = _namespace(b, t)
-    if space is None:
-        return 1.0 if b == 0 else -math.expm1(t * math.log1p(b - 1))
-    space = _namespace(b) or space
-    log = space.log1p(b - 1) if hasattr(b, "dtype") else (math.log1p(b - 1) if b > 0 else -math.inf)
-    return -_namespace(t * log).expm1(t * log)
+    exponent = _plain(t) * log(b)
+    space = _namespace(exponent)
+    return -space.expm1(exponent) if space else -math.expm1(exponent)
+
+
+def log(b: Scalar) -> Scalar:
+    """Natural logarithm of a decay in [0, 1), exact however near 1; minus infinity at 0.
+
+    >>> round(log(0.999), 9)
+    -0.0010005
+    """
+    b = _plain(b)
+    space = _namespace(b)
+    if space:
+        return space.log1p(b - 1)
+    return math.log1p(b - 1) if b > 0 else -math.inf
 
 
 def full_like(x: Array, value: float, *, scalar: bool = False) -> Array:

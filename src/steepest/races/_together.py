@@ -22,9 +22,12 @@ from ..optimizer import Optimizer
 def together(optimizers: Iterable[Optimizer]) -> Callable[[Optimizer], Optimizer]:
     """What to run in place of each of these optimizers: one that moves the same, in a program that they all share.
 
-    A rule that looks ahead runs as it is, since it wants its gradient elsewhere.
+    A rule that looks ahead runs as it is, since it wants its gradient elsewhere, and so does one that wants whole
+    arrays, since the others have theirs joined.
     """
-    joined = tuple(dict.fromkeys(one.rule for one in optimizers if one.rule.look_ahead is None))
+    joined = tuple(
+        dict.fromkeys(one.rule for one in optimizers if one.rule.look_ahead is None and one.rule.elementwise)
+    )
     if len(joined) < 2:
         return lambda one: one
     rule, knobs = _any_of(joined)
@@ -51,10 +54,12 @@ def _any_of(joined: tuple[rules.Rule, ...]) -> tuple[rules.Rule, dict[str, float
         fields = {field: names[slot] for field, slot in slots[rule].items()}
         nothing = dict.fromkeys(set(rule.state._fields) - set(fields))
 
-        def move(g: Array, state: Any, t: Scalar, learning_rate: Scalar, knobs: dict[str, Scalar]) -> tuple:
+        def move(g: Array, state: Any, t: Scalar, numbers: dict[str, Any], knobs: dict[str, Scalar]) -> tuple:
             own = rule.state(**nothing, **{field: getattr(state, name) for field, name in fields.items()})
             given = {knob: knobs[f"{rule.__name__}.{knob}"] for knob in rules.hyperparameters(rule)}
-            step, new = rule(g, own, t, learning_rate=learning_rate, **given)
+            if rules.wants_parameter(rule):
+                given["parameter"] = numbers["parameter"]
+            step, new = rule(g, own, t, learning_rate=numbers["learning_rate"], **given)
             changed = {name: getattr(new, field) for field, name in fields.items()}
             return step.astype(g.dtype), {
                 name: jnp.asarray(changed.get(name, old), old.dtype) for name, old in state._asdict().items()
@@ -64,13 +69,22 @@ def _any_of(joined: tuple[rules.Rule, ...]) -> tuple[rules.Rule, dict[str, float
 
     branches = [branch(rule) for rule in joined]
 
-    @rules.rule(State)
-    def any_of(g: Array, state: Any, t: Scalar, *, learning_rate: Scalar, which: Scalar, **knobs: Scalar) -> tuple:
-        step, new = jax.lax.switch(which, branches, g, state, t, learning_rate, knobs)
+    def move_as(which: Scalar, *given: Any) -> tuple:
+        step, new = jax.lax.switch(which, branches, *given)
         return step, State(**new)
 
+    @rules.rule(State)
+    def any_of(g: Array, state: Any, t: Scalar, *, learning_rate: Scalar, which: Scalar, **knobs: Scalar) -> tuple:
+        return move_as(which, g, state, t, {"learning_rate": learning_rate}, knobs)
+
+    @rules.rule(State)
+    def any_at(
+        g: Array, state: Any, t: Scalar, *, parameter: Array, learning_rate: Scalar, which: Scalar, **knobs: Scalar
+    ) -> tuple:
+        return move_as(which, g, state, t, {"learning_rate": learning_rate, "parameter": parameter}, knobs)
+
     knobs = {f"{rule.__name__}.{knob}": v for rule in joined for knob, v in rules.hyperparameters(rule).items()}
-    return any_of, knobs
+    return (any_at if any(map(rules.wants_parameter, joined)) else any_of), knobs
 
 
 def _slots(rule: rules.Rule) -> dict[str, tuple[bool, float, int]]:

@@ -15,12 +15,17 @@ from ._find import ALL as ALL
 from ._find import RULES as RULES
 from ._find import find as find
 from ._find import proper_name as proper_name
+from ._lion import LionState as LionState
+from ._lion import lion as lion
 from ._momentum import MomentumState as MomentumState
 from ._momentum import momentum as momentum
+from ._muon import MuonState as MuonState
+from ._muon import muon as muon
 from ._nadam import NadamState as NadamState
 from ._nadam import nadam as nadam
 from ._nesterov import nesterov as nesterov
 from ._nesterov import nesterov_lookahead as nesterov_lookahead
+from ._radam import radam as radam
 from ._rmsprop import RMSPropMomentumState as RMSPropMomentumState
 from ._rmsprop import RMSPropState as RMSPropState
 from ._rmsprop import rmsprop as rmsprop

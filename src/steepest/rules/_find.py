@@ -10,9 +10,12 @@ from ._adam import adam
 from ._adamax import adamax
 from ._adamw import adamw
 from ._amsgrad import amsgrad
+from ._lion import lion
 from ._momentum import momentum
+from ._muon import muon
 from ._nadam import nadam
 from ._nesterov import nesterov, nesterov_lookahead
+from ._radam import radam
 from ._rmsprop import rmsprop, rmsprop_momentum
 from ._rule import Rule
 from ._sgd import sgd
@@ -24,7 +27,7 @@ RULES: Mapping[str, Rule] = MappingProxyType({rule.__name__: rule for rule in _R
 
 # Those besides: the look-ahead form moves exactly as nesterov does, so racing both would tell nothing; the others came
 # after the lecture's nine.
-_BESIDES = (nesterov_lookahead, rmsprop_momentum, amsgrad, adamw)
+_BESIDES = (nesterov_lookahead, rmsprop_momentum, amsgrad, adamw, radam, lion, muon)
 ALL: Mapping[str, Rule] = MappingProxyType({**RULES, **{rule.__name__: rule for rule in _BESIDES}})
 
 
@@ -44,6 +47,9 @@ _PROPER = MappingProxyType(
         "rmsprop_momentum": "RMSProp with momentum",
         "amsgrad": "AMSGrad",
         "adamw": "AdamW",
+        "radam": "RAdam",
+        "lion": "Lion",
+        "muon": "Muon",
     }
 )
 

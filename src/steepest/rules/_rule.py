@@ -19,6 +19,7 @@ class Rule(Protocol):
     look_ahead: Callable[..., Array] | None
     usual_learning_rate: float
     elementwise: bool
+    fallback: "Rule | None"
     needs: Needs
 
     def __hash__(self) -> int:
@@ -34,6 +35,7 @@ def rule(
     look_ahead: Callable[..., Array] | None = None,
     usual_learning_rate: float = 1e-3,
     elementwise: bool = True,
+    fallback: Rule | None = None,
     needs: Needs = MappingProxyType({}),
 ) -> Callable[[Callable], Rule]:
     """Mark a function as a rule with the given state; the function itself stays as it is written.
@@ -47,13 +49,14 @@ def rule(
     usual_learning_rate: the rate to try first, and the middle of those to race; 1e-3, Adam's, where nothing better is
     known.
     elementwise: whether each entry moves by its own gradient alone; False where the rule wants a whole array.
+    fallback: the rule for what is not a matrix, where this one is for matrices alone; it takes the knobs it shares.
     needs: fields that only some choices keep, ``{"m": {"around": ("mean",)}}``; they are None otherwise.
     """
 
     def mark(function: Callable) -> Rule:
         marked = cast(Rule, function)
         marked.state, marked.look_ahead, marked.usual_learning_rate = state, look_ahead, usual_learning_rate
-        marked.elementwise, marked.needs = elementwise, needs
+        marked.elementwise, marked.fallback, marked.needs = elementwise, fallback, needs
         return marked
 
     return mark

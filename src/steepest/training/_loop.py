@@ -151,7 +151,7 @@ def step(at: tuple[Any, OptimizerState], batch: Any, optimizer: Optimizer, loss:
     parameters, state = at
     point = optimizer.gradient_point(parameters, state)
     value, gradients = jax.value_and_grad(loss)(point, batch)
-    steps, state = optimizer.update(gradients, state)
+    steps, state = optimizer.update(gradients, state, parameters)
     parameters = jax.tree.map(lambda p, s: (p + s).astype(p.dtype), parameters, steps)
     return (parameters, state), value
 
