@@ -8,7 +8,7 @@ import torch
 
 from ..dialects import Dialect, Method
 
-_REAL = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+_REAL = {torch.float64, torch.float32, torch.bfloat16, torch.float16}
 # argument: (its range in words, whether a number is in it, a value to try)
 _RANGES = {
     "lr": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "1e-3"),
@@ -72,6 +72,8 @@ def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str) -> None
 def check_gradients(parameters: Sequence[torch.Tensor], optimizer: str, *, sparse_allowed: bool) -> list[torch.Tensor]:
     """The gradients as dense tensors of a real dtype; RuntimeError for sparse ones that the rule cannot use."""
     gradients = [p.grad for p in parameters]
+    if {g.layout for g in gradients} == {torch.strided} and {g.dtype for g in gradients} <= _REAL:  # type: ignore[union-attr]
+        return gradients  # type: ignore[return-value]
     for place, g in enumerate(gradients):
         assert g is not None
         if g.layout is not torch.strided:

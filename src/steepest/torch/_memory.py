@@ -59,13 +59,23 @@ class Memory:
         return told[uniforms:]
 
     def _work(self, layout: Layout, compiled: Compiled, columns: Sequence[Sequence[torch.Tensor]]) -> Work:
-        addresses = np.array([[tensor.data_ptr() for tensor in column] for column in columns], np.int64).T
-        counts = np.array([tensor.numel() for tensor in columns[0]], np.int64)
-        seen = np.column_stack([counts, addresses])
+        many = len(columns[0])
+        seen = np.empty((many, 1 + len(columns)), np.int64)
+        seen[:, 0] = np.fromiter(map(torch.Tensor.numel, columns[0]), np.int64, many)
+        for place, column in enumerate(columns, start=1):
+            sizes = np.fromiter(map(torch.Tensor.numel, column), np.int64, many)
+            if not np.array_equal(sizes, seen[:, 0]):  # a kernel would write beyond its end
+                name = ("parameter", "gradient", *compiled.arrays)[place - 1]
+                wrong = int(np.argmax(sizes != seen[:, 0]))
+                raise RuntimeError(
+                    f"{name} has {sizes[wrong]} entries where its parameter has {seen[wrong, 0]}. "
+                    "Remove it from the optimizer's state, or give it the parameter's shape."
+                )
+            seen[:, place] = np.fromiter(map(torch.Tensor.data_ptr, column), np.int64, many)
         found = self._found.get((layout, compiled.arrays))
         if found is None or not np.array_equal(found[0], seen):
-            sizes = tuple(column[0].element_size() for column in columns)
-            found = self._found[layout, compiled.arrays] = seen, kernels.work(counts, addresses, sizes)
+            bytes_each = tuple(column[0].element_size() for column in columns)
+            found = self._found[layout, compiled.arrays] = seen, kernels.work(seen[:, 0], seen[:, 1:], bytes_each)
         return found[1]
 
 
@@ -86,8 +96,8 @@ class Alike:
         kept = []
         for name in arrays:
             column = [state[name] for state in self.states]
-            for place, tensor in enumerate(column):
-                if tensor.dtype is not kind:  # a state that somebody replaced
+            if {tensor.dtype for tensor in column} != {kind}:  # somebody replaced a state
+                for place, tensor in enumerate(column):
                     column[place] = self.states[place][name] = tensor.to(kind)
             kept.append(column)
         return _Flat([list(self.parameters), list(self.gradients), *kept])
@@ -100,7 +110,7 @@ class _Flat:
         self._columns, self._back = columns, list[tuple[torch.Tensor, torch.Tensor]]()
 
     def __enter__(self) -> list[list[torch.Tensor]]:
-        if not all(tensor.is_contiguous() for column in self._columns for tensor in column):
+        if not all(all(map(torch.Tensor.is_contiguous, column)) for column in self._columns):
             for row in range(len(self._columns[0])):
                 self._row(row)
         return self._columns

@@ -69,28 +69,37 @@ class Optimizer(torch.optim.Optimizer):
             return
         method, numbers = self._method(group)
         gradients = check_gradients(active, type(self).__name__, sparse_allowed=_serves_sparse(method, numbers))
-        fresh = [self._begin(p, method) for p in active]
-        states = [self.state[p] for p in active]
+        states, fresh = self._states(active, method)
         key = int(torch.randint(2**62, ()).item()) if group.get("stochastic_rounding") else None
-        memory = self._memories.setdefault(number, (Memory(), Scalars()))
-        values = self._values(memory[1], states, fresh, method)
+        memory, scalars = self._memories.setdefault(number, (Memory(), Scalars()))
+        values = self._values(scalars, states, fresh, method)
         for chosen in _alike(active, gradients, values):
             columns = [active, gradients, states]
             if len(chosen) < len(active):
                 columns = [[column[i] for i in chosen] for column in columns]
-            move = memory[0].move if active[chosen[0]].device.type == "cpu" else move_lists
-            new = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
-            values[chosen, 1:] = new
+            move = memory.move if active[chosen[0]].is_cpu else move_lists
+            values[chosen, 1:] = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
         torch.autograd.graph.increment_version(active)
 
-    def _values(self, scalars: Scalars, states: list[dict], fresh: list[bool], method: Method) -> np.ndarray:
+    def _states(self, active: list[torch.Tensor], method: Method) -> tuple[list[dict], set[int]]:
+        """The state of each, made where it is missing, and the places of those whose was."""
+        states = [self.state[p] for p in active]
+        full = len(method.fields) + counts_steps(type(self).native)
+        fresh = {place for place, state in enumerate(states) if len(state) < full}
+        for place in fresh:
+            self._begin(active[place], method)
+        return states, fresh
+
+    def _values(self, scalars: Scalars, states: list[dict], fresh: set[int], method: Method) -> np.ndarray:
         """(parameters, 1 + scalars): the step count of the step to come, and the method's scalars, as they stand."""
         names = [name for name in method.fields.values() if name in method.scalars]
         if counts_steps(type(self).native):
             values = scalars.gather(states, ["step", *names])
             values[:, 0] += 1
             return values
-        return np.where(fresh, 1.0, 2.0)[:, None]  # torch's SGD tells the first step from later ones, and that is all
+        values = np.full((len(states), 1), 2.0)  # torch's SGD tells the first step from later ones, and that is all
+        values[list(fresh)] = 1.0
+        return values
 
     def _method(self, group: dict[str, Any]) -> tuple[Method, dict[str, float]]:
         """What a group's options compute, and its numbers as floats; kept until an option changes."""
@@ -103,24 +112,21 @@ class Optimizer(torch.optim.Optimizer):
             self._said[id(group)] = said
         return said[1], said[2]
 
-    def _begin(self, p: torch.Tensor, method: Method) -> bool:
-        """Make what a parameter's state lacks, its arrays laid out in memory like p; returns whether anything was."""
-        state, counted = self.state[p], counts_steps(type(self).native)
-        if all(state.get(name) is not None for name in method.fields.values()) and ("step" in state or not counted):
-            return False
+    def _begin(self, p: torch.Tensor, method: Method) -> None:
+        """Make what a parameter's state lacks, its arrays laid out in memory like p."""
+        state = self.state[p]
         # torch keeps such numbers as float32 unless the default dtype is float64.
         single = torch.float64 if torch.get_default_dtype() is torch.float64 else torch.float32
-        if counted:
+        if counts_steps(type(self).native):
             state.setdefault("step", torch.zeros((), dtype=single))
         for name, value in method.initial_state(torch.zeros((), dtype=wide(p.dtype))).items():
-            if state.get(name) is not None:
+            if name in state:
                 continue
             if name in method.scalars:
                 state[name] = value.to(single)
             else:
                 filled = torch.empty_like(p, dtype=wide(p.dtype), memory_format=torch.preserve_format)
                 state[name] = filled.fill_(value.item())
-        return True
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state dict of this class or of torch's own of the same name.
@@ -136,6 +142,8 @@ class Optimizer(torch.optim.Optimizer):
                 group.setdefault(argument.name, argument.default)
             for p, number in zip(group["params"], saved["params"], strict=True):
                 for name, value in state_dict["state"].get(number, {}).items():
+                    if value is None:  # torch's SGD writes down that it has no velocity
+                        del self.state[p][name]
                     narrow = isinstance(value, torch.Tensor) and p.dtype in (torch.float16, torch.bfloat16)
                     if narrow and name != "step":
                         self.state[p][name] = value.to(device=p.device, dtype=torch.float32, copy=True)
@@ -154,9 +162,10 @@ def counts_steps(native: Dialect) -> bool:
 
 def _alike(parameters: list[torch.Tensor], gradients: list[torch.Tensor], values: np.ndarray) -> list[list[int]]:
     """Places of parameters that one call can move: of one device and dtypes, at one step count."""
+    columns = [p.dtype for p in parameters], [g.dtype for g in gradients], [p.is_cpu for p in parameters]
+    if all(len(set(column)) == 1 for column in columns) and parameters[0].is_cpu and (values == values[0]).all():
+        return [list(range(len(parameters)))]
     kinds = [(p.device, p.dtype, g.dtype) for p, g in zip(parameters, gradients, strict=True)]
-    if kinds.count(kinds[0]) == len(kinds) and (values == values[0]).all():
-        return [list(range(len(kinds)))]
     places: dict[tuple, list[int]] = {}
     for place, (kind, row) in enumerate(zip(kinds, values.tolist(), strict=True)):
         places.setdefault((*kind, *row), []).append(place)
