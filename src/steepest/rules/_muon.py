@@ -59,7 +59,7 @@ def muon(
     m = momentum * state.m + share * g
     old, new = (one_minus_power(momentum, t + 1), one_minus_power(momentum, t)) if gather == "corrected" else (1.0, 1.0)
     x = momentum * m / old + share * g / new if ahead == "yes" else m / new
-    direction = _size(g, rms, scale) * orthogonalized(x, epsilon, epsilon_at)
+    direction = orthogonalized(x, epsilon, epsilon_at) * _size(g, rms, scale)
     return -learning_rate * (direction + weight_decay * parameter), MuonState(m)
 
 
