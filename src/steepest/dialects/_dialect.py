@@ -19,6 +19,7 @@ RATE_DECAY = "rate_decay"  # learning_rate / (1 + (t - 1) rate_decay)
 _SWITCHED = (WEIGHT_DECAY, MAXIMIZE, DAMPENING, RATE_DECAY)  # computed only where they are not zero
 CASE = "case"  # picks one of the dialect's cases
 MECHANICS = "mechanics"  # how the framework computes, not what
+FALLBACK = "fallback"  # for what the rule does not move
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 
 
@@ -65,6 +66,7 @@ class Dialect:
     name: the class or function there.  family: what it shares with its like in other frameworks.
     cases: the first that holds counts.  notes: what a reader should know, a sentence each.
     step_count: "each parameter" has its own, or "all" share one.
+    fallback: what the framework does, given the same options, with what the rule cannot move, being no matrix.
     """
 
     framework: str
@@ -74,6 +76,7 @@ class Dialect:
     cases: Sequence[Case]
     step_count: str = "all"
     notes: Sequence[str] = field(default=())
+    fallback: "Dialect | None" = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -101,7 +104,11 @@ class Dialect:
             value = options[argument.name]
             if isinstance(argument.means, tuple):
                 told.update(zip(argument.means, value, strict=True))
-            elif argument.means in {LEARNING_RATE, *knobs} or (argument.means in _SWITCHED and _on(value)):
+            elif (
+                argument.means == LEARNING_RATE
+                or (argument.means in knobs and value is not None)
+                or (argument.means in _SWITCHED and _on(value))
+            ):
                 told[argument.means] = value
         return told
 
@@ -119,13 +126,13 @@ class Dialect:
         theirs = {
             argument.means: argument.default
             for argument in others[0].arguments
-            if argument.means not in (CASE, MECHANICS) and argument.default is not REQUIRED
+            if argument.means not in (CASE, MECHANICS, FALLBACK) and argument.default is not REQUIRED
         }
         arguments = [Argument(a.name, theirs.get(a.means, a.default), a.means) for a in self.arguments]
         cases = [_spoken(case, [equal for other in others for equal in other.cases]) for case in self.cases]
         return Dialect(
             others[0].framework, self.name, self.family, tuple(arguments), [case for case in cases if case],
-            self.step_count, others[0].notes,
+            self.step_count, others[0].notes, self.fallback,
         )  # fmt: skip
 
     def method(self, options: Mapping[str, Any]) -> Method:
@@ -175,4 +182,7 @@ def textbook(dialect: Dialect) -> Dialect:
         for a in dialect.arguments
     ]
     cases = [Case(c.rule, c.state, c.when, _asked(c), weight_decay=c.weight_decay) for c in dialect.cases]
-    return Dialect("textbook", dialect.name, dialect.family, tuple(arguments), cases, dialect.step_count)
+    fallback = textbook(dialect.fallback) if dialect.fallback else None
+    return Dialect(
+        "textbook", dialect.name, dialect.family, tuple(arguments), cases, dialect.step_count, fallback=fallback
+    )

@@ -1,7 +1,7 @@
 """keras.optimizers, version 3.15."""
 
 from .. import rules
-from ._dialect import CASE, LEARNING_RATE, MECHANICS, WEIGHT_DECAY, Argument, Case, Dialect
+from ._dialect import CASE, FALLBACK, LEARNING_RATE, MECHANICS, WEIGHT_DECAY, Argument, Case, Dialect
 
 _BASE = (
     ("clipnorm", None), ("clipvalue", None), ("global_clipnorm", None), ("use_ema", False), ("ema_momentum", 0.99),
@@ -29,6 +29,32 @@ _ADAM_CASES = (
     Case(rules.adam, _ADAM, {}, _HAT, weight_decay="decoupled"),
 )
 _LOW = "In bfloat16 Keras forms 1 - b2^t in the variable's own precision and never moves; here it moves."
+_MUON_ARGUMENTS = (
+    Argument("learning_rate", 0.001, LEARNING_RATE), Argument("adam_beta_1", 0.9, FALLBACK),
+    Argument("adam_beta_2", 0.999, FALLBACK), Argument("adam_weight_decay", 0.004, FALLBACK),
+    Argument("epsilon", 1e-7, FALLBACK), Argument("weight_decay", 0.004, WEIGHT_DECAY),
+    *(Argument(name, default, MECHANICS) for name, default in _BASE),
+    Argument("exclude_layers", None, MECHANICS), Argument("exclude_embeddings", True, MECHANICS),
+    Argument("muon_a", 3.4445, CASE), Argument("muon_b", -4.775, CASE), Argument("muon_c", 2.0315, CASE),
+    Argument("adam_lr_ratio", 1, FALLBACK), Argument("momentum", 0.95, "momentum"), Argument("ns_steps", 5, CASE),
+    Argument("nesterov", True, CASE), Argument("rms_rate", 0.2, "rms"),
+)  # fmt: skip
+
+
+def _muon_cases() -> tuple[Case, ...]:
+    """With Nesterov's momentum or without, and scaled by rms_rate or, where that is None, not at all."""
+    iteration = {"muon_a": 3.4445, "muon_b": -4.775, "muon_c": 2.0315, "ns_steps": 5}
+    return tuple(
+        Case(
+            rules.muon,
+            {"m": "momentum"},
+            {**iteration, "nesterov": nesterov, "rms_rate": rate},
+            {"gather": "sum", "ahead": "yes" if nesterov else "no", "scale": scale},
+        )
+        for nesterov in (True, False)
+        for rate, scale in ((True, "rms"), (None, "none"))
+    )
+
 
 KERAS = (
     Dialect(
@@ -81,5 +107,28 @@ KERAS = (
                  weight_decay="decoupled"),
         ),
         notes=("Keras 3 lost the 0.004 of the momentum's schedule, whose warm-up ends after about 100 steps.", _LOW),
+    ),
+    Dialect(
+        "keras", "Lion", "lion",
+        _arguments(0.001, Argument("beta_1", 0.9, "b1"), Argument("beta_2", 0.99, "b2")),
+        (Case(rules.lion, {"m": "momentum"}),),
+    ),
+    Dialect(
+        "keras", "Muon", "muon", _MUON_ARGUMENTS, _muon_cases(),
+        notes=(
+            "What is no matrix moves by AdamW; so do embeddings and exclude_layers, which are told by their names.",
+            "Keras takes the norm in float32 even of float64.",
+            "Other coefficients of the iteration, or another number of its steps, are not there.",
+        ),
+        fallback=Dialect(
+            "keras", "Muon", "adamw",
+            (
+                Argument("learning_rate", 0.001, LEARNING_RATE), Argument("adam_beta_1", 0.9, "b1"),
+                Argument("adam_beta_2", 0.999, "b2"), _EPSILON, Argument("adam_weight_decay", 0.004, WEIGHT_DECAY),
+                Argument("adam_lr_ratio", 1, CASE),
+            ),
+            (Case(rules.adam, _ADAM, {"adam_lr_ratio": 1}, _HAT, weight_decay="decoupled"),),
+            notes=(_LOW,),
+        ),
     ),
 )  # fmt: skip

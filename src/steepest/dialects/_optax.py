@@ -3,7 +3,7 @@
 import math
 
 from .. import rules
-from ._dialect import CASE, LEARNING_RATE, MECHANICS, REQUIRED, WEIGHT_DECAY, Argument, Case, Dialect
+from ._dialect import CASE, FALLBACK, LEARNING_RATE, MECHANICS, REQUIRED, WEIGHT_DECAY, Argument, Case, Dialect
 
 _RATE = Argument("learning_rate", REQUIRED, LEARNING_RATE)
 _EPS = Argument("eps", 1e-8, "epsilon")
@@ -36,6 +36,39 @@ def _rmsprop_cases() -> tuple[Case, ...]:
         )
         for around in (({"centered": True}, {"around": "mean"}), ({}, {}))
         for at in (({"eps_in_sqrt": False}, {"epsilon_at": "outside"}), ({}, {}))
+    )
+
+
+_ADAMW_CASES = (
+    Case(rules.nadam, _NADAM, {"nesterov": True}, {}, _CONSTANT, weight_decay="decoupled"),
+    Case(rules.adam, _ADAM, weight_decay="decoupled"),
+)
+_MUON_ARGUMENTS = (
+    _RATE, Argument("ns_coeffs", (3.4445, -4.775, 2.0315), CASE), Argument("ns_steps", 5, CASE),
+    Argument("beta", 0.95, "momentum"), _EPS, _decay(0.0), Argument("weight_decay_mask", None, MECHANICS),
+    Argument("mu_dtype", None, MECHANICS), Argument("nesterov", True, CASE), Argument("adaptive", False, CASE),
+    Argument("preconditioning", "frobenius", CASE), Argument("adam_b1", 0.9, FALLBACK),
+    Argument("adam_b2", 0.999, FALLBACK), Argument("adam_eps_root", 0.0, FALLBACK),
+    Argument("adam_weight_decay", 0.0, FALLBACK), Argument("adam_learning_rate", None, FALLBACK),
+    Argument("muon_weight_dimension_numbers", None, CASE), Argument("consistent_rms", None, "rms"),
+)  # fmt: skip
+
+
+def _muon_cases() -> tuple[Case, ...]:
+    """With Nesterov's momentum or without, and scaled by columns over rows or, where it is given, by consistent_rms."""
+    asked = {
+        "ns_coeffs": (3.4445, -4.775, 2.0315), "ns_steps": 5, "adaptive": False, "preconditioning": "frobenius",
+        "muon_weight_dimension_numbers": None,
+    }  # fmt: skip
+    return tuple(
+        Case(
+            rules.muon,
+            {"m": "mu"},
+            {**asked, "nesterov": nesterov, "consistent_rms": rms},
+            {"gather": "corrected", "ahead": "yes" if nesterov else "no", "scale": scale},
+        )
+        for nesterov in (True, False)
+        for rms, scale in ((None, "columns"), (True, "rms"))
     )
 
 
@@ -84,10 +117,7 @@ OPTAX = (
     ),
     Dialect(
         "optax", "adamw", "adamw", (*_ADAM_ARGUMENTS, _decay(1e-4), _MASK, _AHEAD),
-        (
-            Case(rules.nadam, _NADAM, {"nesterov": True}, {}, _CONSTANT, weight_decay="decoupled"),
-            Case(rules.adam, _ADAM, weight_decay="decoupled"),
-        ),
+        _ADAMW_CASES,
     ),
     Dialect(
         "optax", "adamax", "adamax", (_RATE, Argument("b1", 0.9, "b1"), Argument("b2", 0.999, "b2"), _EPS),
@@ -97,5 +127,49 @@ OPTAX = (
         "optax", "nadam", "nadam", (*_ADAM_ARGUMENTS, Argument("nesterov", True, CASE)),
         (Case(rules.nadam, _NADAM, {"nesterov": True}, {}, _CONSTANT), Case(rules.adam, _ADAM)),
         notes=("The momentum is b1 from the first step on: there is no warm-up.",),
+    ),
+    Dialect(
+        "optax", "nadamw", "nadamw",
+        (*_ADAM_ARGUMENTS, _decay(1e-4), _MASK, Argument("nesterov", True, CASE)), _ADAMW_CASES,
+    ),
+    Dialect(
+        "optax", "adamaxw", "adamaxw",
+        (_RATE, Argument("b1", 0.9, "b1"), Argument("b2", 0.999, "b2"), _EPS, _decay(1e-4), _MASK),
+        (Case(rules.adamax, {"m": "mu", "u": "nu"}, {}, {"epsilon_at": "within"}, weight_decay="decoupled"),),
+    ),
+    Dialect(
+        "optax", "radam", "radam",
+        (*_ADAM_ARGUMENTS[:-1], Argument("threshold", 5.0, "threshold"), _AHEAD),
+        (Case(rules.radam, _ADAM, {"nesterov": False}),),
+        notes=("The root mean square counts from 5 gradients on, the paper's from 4.",
+               "With Nesterov's momentum it is not there."),
+    ),
+    Dialect(
+        "optax", "lion", "lion",
+        (
+            _RATE, Argument("b1", 0.9, "b1"), Argument("b2", 0.99, "b2"), Argument("mu_dtype", None, MECHANICS),
+            _decay(1e-3), _MASK,
+        ),
+        (Case(rules.lion, {"m": "mu"}),),
+    ),
+    Dialect(
+        "optax", "muon", "muon", _MUON_ARGUMENTS, _muon_cases(),
+        notes=(
+            "It is optax.contrib.muon. Columns count as a layer's outputs.",
+            "What is no matrix moves by AdamW, at the same learning rate.",
+            "Other coefficients, steps or preconditioning, adaptive=True and dimension numbers are not there.",
+        ),
+        fallback=Dialect(
+            "optax", "muon", "adamw",
+            (
+                _RATE, Argument("adam_b1", 0.9, "b1"), Argument("adam_b2", 0.999, "b2"), _EPS,
+                Argument("adam_eps_root", 0.0, "epsilon_root"), Argument("adam_weight_decay", 0.0, WEIGHT_DECAY),
+                Argument("adam_learning_rate", None, CASE), Argument("nesterov", True, CASE),
+            ),
+            tuple(
+                Case(c.rule, c.state, {**c.when, "adam_learning_rate": None}, {}, c.fixed, weight_decay="decoupled")
+                for c in _ADAMW_CASES
+            ),
+        ),
     ),
 )  # fmt: skip

@@ -43,6 +43,22 @@ def _with_decoupled(*cases: Case) -> list[Case]:
     ]
 
 
+def _muon_cases() -> tuple[Case, ...]:
+    """With Nesterov's momentum or without, and with each of the two scales; the first is also the one by default."""
+    iteration = {"ns_coefficients": (3.4445, -4.775, 2.0315), "ns_steps": 5}
+    choices = {"epsilon_at": "least"}
+    return tuple(
+        Case(
+            rules.muon,
+            {"m": "momentum_buffer"},
+            {**iteration, "nesterov": nesterov, "adjust_lr_fn": adjust},
+            {**choices, "ahead": "yes" if nesterov else "no", "scale": scale},
+        )
+        for nesterov in (True, False)
+        for adjust, scale in ((None, "rows"), ("original", "rows"), ("match_rms_adamw", "rms"))
+    )
+
+
 TORCH = (
     Dialect(
         "torch", "SGD", "sgd",
@@ -136,5 +152,30 @@ TORCH = (
         ),
         _with_decoupled(Case(rules.nadam, {**_ADAM, "mu_product": "mu_product"})),
         "each parameter",
+    ),
+    Dialect(
+        "torch", "RAdam", "radam",
+        (
+            Argument("lr", 1e-3, LEARNING_RATE), _BETAS, _EPS, _DECAY, _DECOUPLED, *_mechanics("foreach"), _MAXIMIZE,
+            *_mechanics("capturable", "differentiable"),
+        ),
+        _with_decoupled(Case(rules.radam, _ADAM, {}, {"epsilon_at": "hat"}, {"threshold": 5.0})),
+        "each parameter",
+        ("The root mean square counts from 5 gradients on, the paper's from 4; epsilon is Adam's epsilon hat.",),
+    ),
+    Dialect(
+        "torch", "Muon", "muon",
+        (
+            Argument("lr", 1e-3, LEARNING_RATE), Argument("weight_decay", 0.1, WEIGHT_DECAY),
+            Argument("momentum", 0.95, "momentum"), Argument("nesterov", True, CASE),
+            Argument("ns_coefficients", (3.4445, -4.775, 2.0315), CASE), Argument("eps", 1e-7, "epsilon"),
+            Argument("ns_steps", 5, CASE), Argument("adjust_lr_fn", None, CASE),
+        ),
+        _muon_cases(),
+        "each parameter",
+        (
+            "torch iterates in bfloat16, here in the parameter's own precision.",
+            "Other coefficients of the iteration, or another number of its steps, are not there.",
+        ),
     ),
 )  # fmt: skip
