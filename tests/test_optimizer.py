@@ -254,6 +254,12 @@ def test_constructors_have_their_rules_own_knobs(constructor):
         construct(1e-3, 0.9)
 
 
+def test_nadam_may_keep_its_momentum_constant():
+    steps, _ = over_tree(steepest.Nadam(0.1, momentum_decay=math.inf), [[jnp.ones(2)]])
+    # mu is 0.9 from the first step on: m_hat = 0.9 * 0.1 / (1 - 0.81) + 0.1 / (1 - 0.9)
+    np.testing.assert_allclose(steps[0][0], [-0.1 * (0.09 / 0.19 + 1)] * 2, rtol=1e-6)
+
+
 def test_what_is_given_is_kept():
     clip = ClipByValue(1.0)
     made = steepest.Adam(0.02, b1=0.5, transforms=(clip,))

@@ -209,6 +209,8 @@ def _checked(knob: str, value: float) -> float:
         raise InputError(f"{knob} must be in [0, 1); received {value}. Try {0.999 if knob == 'b2' else 0.9}.")
     if knob == "threshold" and not 4 <= number < math.inf:
         raise InputError(f"threshold must be 4 or more, and finite; received {value}. Try 5.")
+    if knob == "momentum_decay" and number == math.inf:  # the momentum is constant
+        return number
     if not 0 <= number < math.inf:
         raise InputError(f"{knob} must be finite and not negative; received {value}. Try 1e-8.")
     return number
