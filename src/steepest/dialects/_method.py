@@ -85,7 +85,7 @@ class Method:
             **({"parameter": parameter} if rules.wants_parameter(self.rule) else {}),
         )
         if decay is not None and self.weight_decay == "decoupled":
-            step = step - learning_rate * decay * parameter
+            step = step - learning_rate * (decay * parameter)  # a learning rate in float32 is not rounded twice
         return step, {name: self._signed(field, getattr(new, field)) for field, name in self.fields.items()}
 
     def _ours(self, state: Mapping[str, Array]) -> Any:

@@ -15,6 +15,7 @@ _MASK = Argument("mask", None, MECHANICS)
 _AHEAD = Argument("nesterov", False, CASE)
 _ADAM = {"m": "mu", "v": "nu"}
 _NADAM = {**_ADAM, "mu_product": "mu_product"}
+_AMSGRAD = {**_ADAM, "v_max": "nu_max"}
 _CONSTANT = {"momentum_decay": math.inf}  # optax keeps the momentum at b1
 _VELOCITY = {"v": "-trace"}
 _OUTSIDE = {"rate_at": "outside"}
@@ -28,7 +29,9 @@ def _decay(default: float) -> Argument:
 def _rmsprop_cases() -> tuple[Case, ...]:
     """Spread around 0 or the mean, epsilon inside or outside, with a velocity, with Nesterov's, or with none."""
     return tuple(
-        Case(rule, _RMSPROP, {**when, **around[0], **at[0]}, {**choices, **around[1], **at[1]})
+        Case(
+            rule, _RMSPROP, {**when, **around[0], **at[0], "bias_correction": False}, {**choices, **around[1], **at[1]}
+        )
         for rule, when, choices in (
             (rules.rmsprop_momentum, {"momentum": True, "nesterov": True}, {"ahead": "yes"}),
             (rules.rmsprop_momentum, {"momentum": True}, {}),
@@ -111,8 +114,15 @@ OPTAX = (
         (Case(rules.nadam, _NADAM, {"nesterov": True}, {}, _CONSTANT), Case(rules.adam, _ADAM)),
     ),
     Dialect(
-        "optax", "amsgrad", "amsgrad", _ADAM_ARGUMENTS,
-        (Case(rules.amsgrad, {**_ADAM, "v_max": "nu_max"}, {}, {"correction": "before"}),),
+        "optax", "amsgrad", "amsgrad",
+        (
+            *_ADAM_ARGUMENTS, Argument("bias_correction_mu", True, CASE), Argument("bias_correction_nu", True, CASE),
+        ),
+        (
+            Case(rules.amsgrad, _AMSGRAD, {"bias_correction_mu": True, "bias_correction_nu": True},
+                 {"correction": "before"}),
+            Case(rules.amsgrad, _AMSGRAD, {"bias_correction_mu": False, "bias_correction_nu": False}),
+        ),
         notes=("The maximum is of corrected mean squares, not of raw ones as in torch and Keras.",),
     ),
     Dialect(

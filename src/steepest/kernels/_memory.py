@@ -101,4 +101,4 @@ def to_float16_at_random(x, key, index):
     size = bits & np.uint32(0x7FFFFFFF)
     normal = (size >= np.uint32(0x38800000)) & (size < np.uint32(0x477FE000))
     drawn = (bits + (_random16(key, index) >> np.uint32(3))) & np.uint32(0xFFFFE000)
-    return to_float16(_float_of(drawn) if normal else x)
+    return to_float16(_float_of(drawn) if normal else x)  # type: ignore[call-arg]

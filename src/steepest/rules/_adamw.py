@@ -45,4 +45,4 @@ def adamw(
         epsilon_root=epsilon_root,
         epsilon_at=epsilon_at,
     )
-    return step - learning_rate * weight_decay * parameter, state
+    return step - learning_rate * (weight_decay * parameter), state
