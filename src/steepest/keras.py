@@ -52,6 +52,7 @@ class Optimizer(keras.optimizers.Optimizer):
         spoken = dialects.like(type(self).native, dialect)
         full = spoken.defaults | options
         method, numbers = spoken.method(full), spoken.numbers(full)
+        del numbers["learning_rate"]  # Keras's, which may be a schedule
         coupled = method.weight_decay == "coupled"
         if method.weight_decay == "decoupled":
             numbers.pop("weight_decay", None)  # Keras's base class shrinks the variables,

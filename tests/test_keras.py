@@ -1,0 +1,139 @@
+"""The Keras drop-ins beside Keras's own, on both backends, each in a process of its own; and what they refuse."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import keras
+import torch
+
+import steepest.keras
+from steepest import dialects
+
+DRIVER = Path(__file__).with_name("keras_driver.py")
+
+
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def found(request):
+    ended = subprocess.run([sys.executable, DRIVER, request.param], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
+
+
+def test_a_thousand_steps_are_keras_s_own_in_float64(found):
+    for one in found["float64"]:
+        assert one["weights"] < 1e-10, one
+        assert one["state"] < 1e-10, one
+        assert one["names"], one
+
+
+def test_float32_stays_near_keras_s_own(found):
+    """Each of 100 steps rounds a parameter once in both, by 6e-8 of it, and its own size some ten times.
+
+    Keras corrects its bias in float32, wrong by 2e-5 of a step of 0.02 at first; over 100 steps of at most 0.022 that
+    is below 1e-4 in all. Lion's sign turns over where rounding decides it: twice its rate of 0.02, now and then.
+    """
+    for one in found["float32"]:
+        assert one["weights"] < (0.2 if "Lion" in one["case"] else 1e-4 + 100 * 2 * 6e-8), one
+
+
+def test_fit_saves_loads_and_goes_on_as_keras_s_own(found):
+    ours, theirs = found["fit"]
+    assert theirs[-1] < theirs[0]
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)  # six epochs in float32
+
+
+def test_state_goes_both_ways(found):
+    assert found["exchanged"] < 1e-12
+
+
+def test_narrow_variables_move_where_keras_s_do_not(found):
+    narrow = found["narrow"]
+    assert narrow["keras bfloat16"] == 1.0  # 1 - 0.999 is 0 there
+    # Three steps of 0.01 from 1, each rounded to a multiple of 2^-8 below 1.
+    assert narrow["steepest bfloat16"] == pytest.approx(0.97, abs=3 * 2**-9)
+    assert narrow["steepest float16"] == 1.0
+    assert np.isnan(narrow["keras float16"])
+
+
+def test_another_dialect_is_its_method_and_stays_in_the_config(found):
+    assert found["dialect"]["config"] == "torch"
+    oracle = torch.nn.Parameter(torch.tensor(np.random.default_rng(3).normal(size=(4, 3))))
+    optimizer = torch.optim.Adam([oracle], eps=0.3)
+    random, sizes = np.random.default_rng(7), np.array([1e-3, 0.1, 1.0])
+    for step in range(20):
+        g = random.normal(size=(4, 3)) * sizes
+        random.normal(size=5)
+        optimizer.param_groups[0]["lr"] = float(np.float32(0.01 * (1.2 + np.sin(step / 9))))
+        oracle.grad = torch.tensor(g)
+        optimizer.step()
+    np.testing.assert_allclose(found["dialect"]["w"], oracle.detach().numpy(), rtol=1e-10)
+
+
+NATIVES = [native for native in dialects.FRAMEWORKS["keras"] if native.fallback is None]
+
+
+@pytest.mark.parametrize("native", NATIVES, ids=lambda native: native.name)
+def test_signatures_are_keras_s_own(native):
+    theirs = inspect.signature(getattr(keras.optimizers, native.name)).parameters
+    ours = inspect.signature(getattr(steepest.keras, native.name)).parameters
+    assert [name for name in ours if name != "dialect"] == [name for name in theirs if name != "kwargs"]
+    assert all(ours[name].default == parameter.default for name, parameter in theirs.items() if name in ours)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "sentence"),
+    [
+        (lambda: steepest.keras.Adam(beta_1=1.0), ValueError, r"beta_1 of Adam must be in \[0, 1\); received 1\.0"),
+        (lambda: steepest.keras.Adam(epsilon=-1.0), ValueError, "epsilon of Adam"),
+        (lambda: steepest.keras.Adam(dialect="optx"), ValueError, "optax"),
+        (lambda: steepest.keras.Adam(epslon=1e-7), TypeError, "epslon"),
+        (lambda: steepest.keras.Adam(clipnorm=1.0, clipvalue=1.0), ValueError, "Only one"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(make, error, sentence):
+    with pytest.raises(error, match=sentence):
+        make()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+def test_state_of_another_optimizer_is_refused():
+    store: dict = {}
+    variable = keras.Variable(np.ones(3, np.float32))
+    momentum = keras.optimizers.SGD(0.1, momentum=0.9)
+    momentum.build([variable])
+    momentum.save_own_variables(store)
+    adam = steepest.keras.Adam(0.1)
+    adam.build([variable])
+    with pytest.raises(ValueError, match=r"3 variables where this Adam has 4"):
+        adam.load_own_variables(store)
+
+
+def test_the_learning_rate_under_jit_compiles_once():
+    variable = keras.Variable(np.ones(3, np.float32))
+    optimizer = steepest.keras.Nadam(0.1)
+    optimizer.build([variable])
+    if keras.backend.backend() != "jax":
+        pytest.skip("the other backend does not trace")
+    import jax
+
+    traces = []
+
+    @jax.jit
+    def step(state, trainable, g):
+        traces.append(1)
+        return optimizer.stateless_apply(state, [g], trainable)
+
+    state, trainable = [v.value for v in optimizer.variables], [variable.value]
+    for _ in range(3):
+        trainable, state = step(state, trainable, np.ones(3, np.float32))
+    assert len(traces) == 1
+    assert float(trainable[0][0]) < 1
