@@ -79,9 +79,7 @@ class Method:
             self._ours(state),
             t,
             learning_rate=learning_rate,
-            **knobs,
-            **dict(self.choices),
-            **dict(self.fixed),
+            **{**knobs, **dict(self.choices), **dict(self.fixed)},
             **({"parameter": parameter} if rules.wants_parameter(self.rule) else {}),
         )
         if decay is not None and self.weight_decay == "decoupled":

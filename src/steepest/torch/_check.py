@@ -59,13 +59,17 @@ def _check_betas(betas: Any) -> None:
             raise ValueError(f"betas[{place}] must be in [0, 1); received {float(beta)}. Try {(0.9, 0.999)[place]}.")
 
 
-def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str) -> None:
-    """TypeError for a parameter that is complex, or of no floating dtype."""
+def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str, *, matrices: bool = False) -> None:
+    """TypeError for a parameter that is complex, or of no floating dtype; ValueError for what is not a matrix."""
     for place, p in enumerate(parameters):
         if p.dtype not in _REAL:
             advice = "Give its real and imaginary parts, torch.view_as_real(p)." if p.is_complex() else "Try p.float()."
             raise TypeError(
                 f"{optimizer} moves real floating tensors; received parameter {place} of {p.dtype}. {advice}"
+            )
+        if matrices and p.ndim != 2:
+            raise ValueError(
+                f"{optimizer} moves matrices; received the shape {tuple(p.shape)} as parameter {place}. Try AdamW."
             )
 
 

@@ -134,3 +134,18 @@ def move_lists(
     for name in arrays:
         torch._foreach_copy_(lists[name], new[name].tensors)
     return tuple(float(new[name]) for name in method.fields.values() if name in method.scalars)
+
+
+def move_each(
+    method: Method, numbers: dict[str, float], alike: Alike, values: tuple[float, ...], key: int | None
+) -> tuple[float, ...]:
+    """``Memory.move`` for rules that want whole arrays, such as Muon: tensor by tensor, with torch's own operations."""
+    if key is not None:
+        raise ValueError(f"stochastic_rounding is not for {method.rule.__name__}. Leave it out.")
+    kind = wide(alike.parameters[0].dtype)
+    for p, g, state in zip(alike.parameters, alike.gradients, alike.states, strict=True):
+        step, new = method(p.to(kind), g.to(kind), state, values[0], numbers)
+        p.copy_(p.to(kind) + step)
+        for name in method.fields.values():
+            state[name].copy_(new[name])
+    return ()

@@ -11,9 +11,10 @@ from .. import dialects
 from ..dialects import Dialect, Method
 from ..errors import InputError
 from ._check import check_gradients, check_options, check_parameters, check_state
-from ._lists import move_lists
+from ._lists import move_each, move_lists
 from ._memory import Alike, Memory, Scalars, wide
 
+Move = Callable[[Method, dict[str, float], Alike, tuple[float, ...], int | None], tuple[float, ...]]
 _OWN = "dialect"  # the key of a group that does not speak torch's own dialect
 
 
@@ -42,9 +43,12 @@ class Optimizer(torch.optim.Optimizer):
         """Add parameters with options of their own, as in torch; raises TypeError for those that no rule can move."""
         super().add_param_group(param_group)
         try:
-            check_parameters(self.param_groups[-1]["params"], type(self).__name__)
             check_options(type(self).native, self.param_groups[-1])
-            self._method(self.param_groups[-1])
+            method, _ = self._method(self.param_groups[-1])
+            check_parameters(self.param_groups[-1]["params"], type(self).__name__, matrices=not method.rule.elementwise)
+        except InputError as error:
+            del self.param_groups[-1]
+            raise ValueError(str(error)) from None
         except (TypeError, ValueError):
             del self.param_groups[-1]
             raise
@@ -77,7 +81,10 @@ class Optimizer(torch.optim.Optimizer):
             columns = [active, gradients, states]
             if len(chosen) < len(active):
                 columns = [[column[i] for i in chosen] for column in columns]
-            move = memory.move if active[chosen[0]].is_cpu else move_lists
+            if not method.rule.elementwise:
+                move: Move = move_each
+            else:
+                move = memory.move if active[chosen[0]].is_cpu else move_lists
             values[chosen, 1:] = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
         torch.autograd.graph.increment_version(active)
 
@@ -214,7 +221,9 @@ def drop_in(native: Dialect) -> type[Optimizer]:
         Optimizer.__init__(self, params, options, dialect, at_random)
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
-    return type(native.name, (Optimizer,), {"__init__": __init__, "native": native, "__doc__": _told(native)})
+    home = __name__.rpartition(".")[0]  # where pickle finds the class
+    body = {"__init__": __init__, "native": native, "__doc__": _told(native), "__module__": home}
+    return type(native.name, (Optimizer,), body)
 
 
 def _told(native: Dialect) -> str:
