@@ -1,5 +1,6 @@
 """A program as Python source: one function for once a step, one loop over memory for Numba to compile."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,7 @@ def source(program: Program, layout: Layout) -> str:
         "from steepest.kernels._memory import to_bfloat16_at_random, to_float16, to_float16_at_random",
         f"W = np.{layout.loop}",
         "ONE, ZERO = W(1), W(0)",
-        *(f"{name} = W({value!r})" for value, name in names.constants.items()),
+        *(f"{name} = W({_literal(value)})" for value, name in names.constants.items()),
         "",
         f"def once({', '.join(['t', *names.given])}):",
         *(f"    {names.of(s)} = {_text(s, names, _ONCE)}" for s in names.fixed),
@@ -108,11 +109,15 @@ class _Names:
 
     def of(self, value: Any) -> str:
         """A symbol's name, or a number as it is written once a step."""
-        return self.names[id(value)] if isinstance(value, Symbol) else f"np.float64({float(value)!r})"
+        return self.names[id(value)] if isinstance(value, Symbol) else f"np.float64({_literal(value)})"
 
     def in_loop(self, value: Any) -> str:
         """A symbol's name, or the constant that holds a number in the loop's type."""
         return self.names[id(value)] if isinstance(value, Symbol) else self.constants[float(value)]
+
+
+def _literal(value: float) -> str:
+    return repr(float(value)) if math.isfinite(value) else f"float('{value}')"
 
 
 def _text(symbol: Symbol, names: _Names, functions: dict[str, str]) -> str:
