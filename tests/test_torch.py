@@ -11,8 +11,8 @@ import torch
 
 import steepest.torch
 from steepest import dialects
+from steepest.tensors import move_lists
 from steepest.torch import _optimizer
-from steepest.torch._lists import move_lists
 
 EPS = {"eps": 0.3}
 CASES = [

@@ -164,8 +164,7 @@ def _torch_step(optimizer: Optimizer, grads: Sequence[Any], variables: Sequence[
     """Move everything in place by one kernel; returns what is left to assign, the state that all share."""
     import torch
 
-    from .torch._lists import move_lists
-    from .torch._memory import Alike, Memory
+    from .tensors import Alike, Memory, move_lists
 
     if optimizer._memory is None:
         optimizer._memory = Memory()

@@ -10,9 +10,8 @@ import torch
 from .. import dialects
 from ..dialects import Dialect, Method
 from ..errors import InputError
+from ..tensors import Alike, Memory, Scalars, move_each, move_lists, wide
 from ._check import check_gradients, check_options, check_parameters, check_state
-from ._lists import move_each, move_lists
-from ._memory import Alike, Memory, Scalars, wide
 
 Move = Callable[[Method, dict[str, float], Alike, tuple[float, ...], int | None], tuple[float, ...]]
 _OWN = "dialect"  # the key of a group that does not speak torch's own dialect
