@@ -21,3 +21,7 @@ def mixed_csv(tmp_path: Path) -> Path:
     path = tmp_path / "mixed.csv"
     build_mixed_table().write_csv(path)
     return path
+
+
+# A program of its own, which test_keras starts with a backend to try.
+collect_ignore = ["keras_driver.py"]

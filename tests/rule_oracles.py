@@ -3,7 +3,6 @@
 Each is ``run(start, gradients, rates, knobs)`` and returns the last parameter and ``{our field: its value}``.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +66,6 @@ def keras_oracle(name: str, fields: dict[str, str], knobs: dict[str, str], **opt
     """keras.optimizers.<name> on JAX.  fields: ours to the list of variables (or the variable) theirs stand in."""
 
     def run(start, gradients, rates, given):
-        os.environ.setdefault("KERAS_BACKEND", "jax")
         import keras
 
         with jax.enable_x64(True):

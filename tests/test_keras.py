@@ -2,17 +2,13 @@
 
 import inspect
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
-
-os.environ.setdefault("KERAS_BACKEND", "jax")
-
-import keras
 import torch
 
 import steepest.keras

@@ -1,7 +1,6 @@
 """RAdam, Lion, Muon and the decoupled variants as each framework has them: signature, numbers, state, fallback."""
 
 import inspect
-import os
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +27,6 @@ def native(framework, name):
         return getattr(torch.optim, name)
     if framework == "optax":
         return getattr(optax, name, None) or getattr(optax.contrib, name)
-    os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
 
     return getattr(keras.optimizers, name)
