@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-SCRIPTS = ("start_up", "compilations", "fit_small", "fit_large", "fit_rows", "race_digits", "quality")
+SCRIPTS = ("start_up", "compilations", "fit_small", "fit_large", "fit_rows", "race_digits", "quality", "torch_step")
 
 
 def run(name: str, options: list[str]) -> list[str]:
