@@ -55,8 +55,7 @@ class Optimizer:
         """The state before the first step.  parameters: any tree of arrays.  key: for gradient noise."""
         leaves = jax.tree.leaves(parameters)
         groups = _groups(self.rule, leaves)
-        shapes = jax.eval_shape(lambda leaves: [group.joined(leaves) for group in groups], leaves)
-        states = tuple(_initial_state(group.rule, shape) for group, shape in zip(groups, shapes, strict=True))
+        states = tuple(_initial_state(group.rule, group.shape(leaves)) for group in groups)
         return OptimizerState(jnp.array(np.int32(0)), states, jax.random.key(0) if key is None else key)
 
     def gradient_point(self, parameters: Any, state: OptimizerState) -> Any:
@@ -122,6 +121,12 @@ class _Group(NamedTuple):
     members: tuple[int, ...]
     whole: bool
 
+    def shape(self, leaves: list[Any]) -> jax.ShapeDtypeStruct:
+        """What ``joined`` returns is like, without joining anything."""
+        members = [leaves[i] for i in self.members]
+        shape = members[0].shape if self.whole else (sum(leaf.size for leaf in members),)
+        return jax.ShapeDtypeStruct(shape, _wide_dtype(members[0].dtype))
+
     def joined(self, leaves: list[Any]) -> Any:
         """The array to apply the rule to."""
         wide = [_wide(leaves[i]) for i in self.members]
@@ -147,8 +152,12 @@ def _groups(rule: rules.Rule, leaves: list[Any]) -> list[_Group]:
 
 
 def _wide(leaf: Any) -> Any:
+    return leaf.astype(_wide_dtype(leaf.dtype))
+
+
+def _wide_dtype(dtype: Any) -> Any:
     # A mean over a thousand steps does not fit in eight bits of precision.
-    return leaf.astype(jnp.float32) if leaf.dtype.itemsize < 4 else leaf
+    return jnp.float32 if dtype.itemsize < 4 else dtype
 
 
 def _split(groups: list[_Group], arrays: list[Any], leaves: list[Any]) -> list[Any]:

@@ -125,7 +125,10 @@ def _run_to_its_end(  # noqa: PLR0917 - it is the body of fit_instance
     while going and done < settings.epochs:
         called = time.perf_counter()
         epochs = min(epochs, settings.epochs - done)
-        rows = _minibatches(instance.rows, batch_size, settings.sampling, seed=seed, first=done, epochs=most)
+        wanted = min(most, settings.epochs - done)
+        rows = _minibatches(
+            instance.rows, batch_size, settings.sampling, seed=seed, first=done, epochs=wanted, room=most
+        )
         progress, losses = _train(progress, optimizer, parts, rows, epochs, patience=patience, loss=instance.loss)
         ran = int(progress.epoch) - done
         curves.append(np.asarray(losses, np.float64)[:, :ran])
@@ -163,7 +166,12 @@ _STATUS = {RUNNING: OK, STOPPED_CODE: STOPPED, DIVERGED_CODE: DIVERGED}
 
 
 @functools.lru_cache(maxsize=32)
-def _minibatches(rows: int, batch_size: int, sampling: Sampling, *, seed: int, first: int, epochs: int) -> jax.Array:
-    """Minibatches of some epochs, on the device; the runs of a race that share a seed share them."""
+def _minibatches(
+    rows: int, batch_size: int, sampling: Sampling, *, seed: int, first: int, epochs: int, room: int
+) -> jax.Array:
+    """Minibatches of some epochs, on the device; the runs of a race that share a seed share them.
+
+    room: epochs of the array, which is zero beyond those drawn, so that what takes it compiles once.
+    """
     drawn = minibatches(rows, batch_size, seed=seed, first_epoch=first, epochs=epochs, sampling=sampling)
-    return jnp.asarray(drawn)
+    return jnp.asarray(np.pad(drawn, ((0, room - epochs), (0, 0), (0, 0))))

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..optimizer import Optimizer, OptimizerState
 from ..problems import Loss
+from ._gather import gathered, minibatch_of, room_for, rows_of, steps_a_block
 
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
 
@@ -134,11 +135,26 @@ def _epoch(
     patience: Patience,
     loss: Loss,
 ) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
-    def one(carry: tuple, batch_rows: jax.Array) -> tuple:
-        return step(carry, rows_of(parts.train, batch_rows), optimizer, loss)
+    steps, size = rows.shape
+    block = steps_a_block(parts.train, steps, size)
+    blocks = -(-steps // block)
+    dealt = jnp.pad(rows, ((0, blocks * block - steps), (0, 0))).reshape(blocks, block * size)
 
-    batch_losses: jax.Array
-    moved, batch_losses = jax.lax.scan(one, (progress.parameters, progress.optimizer), rows)
+    def one_block(number: jax.Array, at: tuple) -> tuple:
+        moved, batch_losses, room = at
+        room = gathered(room, parts.train, dealt[number])
+
+        def one(place: jax.Array, at: tuple) -> tuple:
+            moved, batch_losses = at
+            moved, value = step(moved, minibatch_of(room, parts.train, place, size), optimizer, loss)
+            return moved, batch_losses.at[number * block + place].set(value)
+
+        # A loop whose length is known before it runs need not ask after each step whether it has ended.
+        here = block if steps % block == 0 else jnp.minimum(block, steps - number * block)
+        return *jax.lax.fori_loop(0, here, one, (moved, batch_losses)), room
+
+    begun = (progress.parameters, progress.optimizer), jnp.zeros(steps, progress.first_loss.dtype)
+    moved, batch_losses, _ = jax.lax.fori_loop(0, blocks, one_block, (*begun, room_for(parts.train, block * size)))
     losses = (jnp.mean(batch_losses), loss(moved[0], parts.watched))
     return _judge(progress, moved, losses, patience), losses
 
@@ -154,11 +170,6 @@ def step(at: tuple[Any, OptimizerState], batch: Any, optimizer: Optimizer, loss:
     steps, state = optimizer.update(gradients, state, parameters)
     parameters = jax.tree.map(lambda p, s: (p + s).astype(p.dtype), parameters, steps)
     return (parameters, state), value
-
-
-def rows_of(data: Any, rows: jax.Array) -> Any:
-    """The rows with these numbers, of each array in a tree; a Problem without data has an empty tree."""
-    return jax.tree.map(lambda array: array.at[rows].get(mode="promise_in_bounds"), data)
 
 
 def _judge(
