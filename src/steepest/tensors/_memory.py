@@ -1,4 +1,4 @@
-"""CPU tensors under a fused kernel: where they lie, and what must be copied first."""
+"""CPU tensors under a fused kernel."""
 
 import operator
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import torch
 
 from .. import kernels
 from ..dialects import Method
-from ..kernels import Compiled, Layout, Work
+from ..kernels import Columns, Layout, Library
 
 State = dict[str, Any]
 _NAMES = {
@@ -25,11 +25,22 @@ def wide(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
+_TORCH = Library(
+    size=torch.Tensor.numel,
+    itemsize=torch.Tensor.element_size,
+    address=torch.Tensor.data_ptr,
+    flat=torch.Tensor.is_contiguous,
+    order=torch.Tensor.stride,
+    flattened=torch.Tensor.contiguous,
+    write=torch.Tensor.copy_,
+)
+
+
 class Memory:
     """The tensors of one parameter group as kernels see them; what was found is kept while the addresses stay."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple, tuple[np.ndarray, Work]] = {}
+        self._kernels = kernels.Memory(_TORCH)
 
     def move(
         self,
@@ -44,39 +55,8 @@ class Memory:
         values: the step count, then the scalars.  key: seeds stochastic rounding, None for the nearest.
         """
         layout = alike.layout(at_random=key is not None)
-        compiled = kernels.compiled(method, tuple(numbers), layout)
-        t, *scalars = values
-        with np.errstate(all="ignore"):
-            told = compiled.once(
-                np.float64(t),
-                *(np.float64(numbers[name]) for name in compiled.numbers),
-                *(np.float64(scalar) for scalar in scalars),
-            )
-        uniforms = len(told) - len(scalars)
-        with alike.flat(compiled.arrays) as columns:
-            todo = self._work(layout, compiled, columns)
-            kernels.run(compiled.kernel, todo, told[:uniforms], key=key or 0, threads=torch.get_num_threads())
-        return told[uniforms:]
-
-    def _work(self, layout: Layout, compiled: Compiled, columns: Sequence[Sequence[torch.Tensor]]) -> Work:
-        many = len(columns[0])
-        seen = np.empty((many, 1 + len(columns)), np.int64)
-        seen[:, 0] = np.fromiter(map(torch.Tensor.numel, columns[0]), np.int64, many)
-        for place, column in enumerate(columns, start=1):
-            sizes = np.fromiter(map(torch.Tensor.numel, column), np.int64, many)
-            if not np.array_equal(sizes, seen[:, 0]):  # a kernel would write beyond its end
-                name = ("parameter", "gradient", *compiled.arrays)[place - 1]
-                wrong = int(np.argmax(sizes != seen[:, 0]))
-                raise RuntimeError(
-                    f"{name} has {sizes[wrong]} entries where its parameter has {seen[wrong, 0]}. "
-                    "Remove it from the optimizer's state, or give it the parameter's shape."
-                )
-            seen[:, place] = np.fromiter(map(torch.Tensor.data_ptr, column), np.int64, many)
-        found = self._found.get((layout, compiled.arrays))
-        if found is None or not np.array_equal(found[0], seen):
-            bytes_each = tuple(column[0].element_size() for column in columns)
-            found = self._found[layout, compiled.arrays] = seen, kernels.work(seen[:, 0], seen[:, 1:], bytes_each)
-        return found[1]
+        threads = torch.get_num_threads()
+        return self._kernels.move(method, numbers, values, layout, alike.columns, key=key, threads=threads)
 
 
 class Alike:
@@ -90,8 +70,8 @@ class Alike:
         p, g = self.parameters[0].dtype, self.gradients[0].dtype
         return Layout(_NAMES[p], _NAMES[g], _NAMES[wide(p)], at_random and wide(p) != p)
 
-    def flat(self, arrays: Iterable[str]) -> "_Flat":
-        """Parameters, gradients and the state's arrays, as tensors that lie in memory without gaps, in one order."""
+    def columns(self, arrays: Iterable[str]) -> Columns:
+        """Parameters, gradients and the state's arrays by these names, in one order."""
         kind = wide(self.parameters[0].dtype)
         kept = []
         for name in arrays:
@@ -100,46 +80,7 @@ class Alike:
                 for place, tensor in enumerate(column):
                     column[place] = self.states[place][name] = tensor.to(kind)
             kept.append(column)
-        return _Flat([list(self.parameters), list(self.gradients), *kept])
-
-
-class _Flat:
-    """Columns of tensors for a kernel; those with gaps or in another order are copied, and written back at the end."""
-
-    def __init__(self, columns: list[list[torch.Tensor]]):
-        self._columns, self._back = columns, list[tuple[torch.Tensor, torch.Tensor]]()
-
-    def __enter__(self) -> list[list[torch.Tensor]]:
-        if not all(all(map(torch.Tensor.is_contiguous, column)) for column in self._columns):
-            for row in range(len(self._columns[0])):
-                self._row(row)
-        return self._columns
-
-    def _row(self, row: int) -> None:
-        tensors = [column[row] for column in self._columns]
-        strides = {tensor.stride() for tensor in tensors}
-        if len(strides) == 1 and _dense(tensors[0]):  # the same order in all of them, channels last for example
-            return
-        for place, (column, tensor) in enumerate(zip(self._columns, tensors, strict=True)):
-            if not tensor.is_contiguous():
-                column[row] = tensor.contiguous()
-                if place != 1:  # a gradient is only read
-                    self._back.append((tensor, column[row]))
-
-    def __exit__(self, *failed: object) -> None:
-        for tensor, copy in self._back:
-            tensor.copy_(copy)
-
-
-def _dense(tensor: torch.Tensor) -> bool:
-    """Whether a tensor's entries fill its memory without gap or overlap."""
-    steps = sorted((stride, size) for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1)
-    expected = 1
-    for stride, size in steps:
-        if stride != expected:
-            return False
-        expected *= size
-    return True
+        return [list(self.parameters), list(self.gradients), *kept]
 
 
 class Scalars:
