@@ -9,7 +9,7 @@ import optax
 import pytest
 import torch
 
-from steepest import dialects
+from steepest import dialects, rules
 from steepest.dialects._dialect import REQUIRED
 from steepest.errors import InputError
 
@@ -184,3 +184,43 @@ def test_torch_muon_can_speak_keras():
     spoken = dialects.like(dialects.find("torch", "Muon"), "keras")
     assert dict(spoken.method(spoken.defaults).choices) == {"gather": "sum", "ahead": "yes", "scale": "rms"}
     assert spoken.defaults["weight_decay"] == 0.004
+
+
+SPOKEN = [
+    ("torch", "RMSprop", "optax", {"epsilon_at": "inside"}, "none"),
+    ("keras", "RMSprop", "torch", {"epsilon_at": "outside"}, "coupled"),
+    ("keras", "Adam", "torch", {}, "coupled"),
+    ("optax", "adam", "keras", {"epsilon_at": "hat"}, "decoupled"),
+    ("keras", "Nadam", "torch", {}, "coupled"),
+]
+
+
+@pytest.mark.parametrize(("framework", "name", "dialect", "choices", "decay"), SPOKEN)
+def test_a_dialect_that_is_spoken_is_the_one_its_framework_has_by_default(framework, name, dialect, choices, decay):
+    spoken = dialects.like(dialects.find(framework, name), dialect)
+    case = spoken.case({**spoken.defaults, "nesterov": False})
+    assert {**{choice: words[0] for choice, words in rules.choices(case.rule).items()}, **case.choices} == {
+        **{choice: words[0] for choice, words in rules.choices(case.rule).items()}, **choices,
+    }  # fmt: skip
+    assert case.weight_decay == decay
+
+
+def test_a_default_that_switches_a_case_off_is_lent_only_to_who_has_that_switch():
+    assert dialects.like(dialects.find("torch", "SGD"), "optax").defaults["momentum"] is None
+    spoken = dialects.like(dialects.of(rules.momentum), "optax")
+    assert spoken.defaults == {"learning_rate": 1e-2, "momentum": 0.9}
+    assert dict(spoken.case(spoken.defaults).choices) == {"rate_at": "outside"}
+
+
+def test_what_an_argument_sets_elsewhere_is_set_where_there_is_no_such_argument():
+    spoken = dialects.like(dialects.of(rules.adagrad), "keras")
+    assert spoken.first(spoken.defaults) == {"s": 0.1}
+    assert dialects.like(dialects.find("torch", "Adadelta"), "optax").defaults["lr"] == 1.0  # no rate means 1
+
+
+@pytest.mark.parametrize(("rule", "framework", "found"), [("amsgrad", "torch", "amsgrad"), ("adamw", "keras", "adam")])
+def test_a_rule_as_it_is_written_is_found_under_whatever_name_a_framework_has_it(rule, framework, found):
+    spoken = dialects.like(dialects.of(rules.find(rule)), framework)
+    assert spoken.method(spoken.defaults).rule is rules.find(found)
+    with pytest.raises(InputError, match="torch has nothing like textbook's lion"):
+        dialects.like(dialects.of(rules.lion), "torch")

@@ -7,4 +7,5 @@ from ._dialect import Dialect as Dialect
 from ._find import FRAMEWORKS as FRAMEWORKS
 from ._find import find as find
 from ._find import like as like
+from ._find import of as of
 from ._method import Method as Method

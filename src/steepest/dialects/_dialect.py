@@ -56,7 +56,12 @@ class Case:
 
     def holds(self, options: Mapping[str, Any]) -> bool:
         """Whether these options make this case."""
-        return all(_on(options[name]) if value is True else options[name] == value for name, value in self.when.items())
+        return not self.missed(options)
+
+    def missed(self, options: Mapping[str, Any]) -> int:
+        """How many of the options are not as this case wants them."""
+        wanted = self.when.items()
+        return sum(not (_on(options[name]) if value is True else options[name] == value) for name, value in wanted)
 
 
 @dataclass(frozen=True)
@@ -123,17 +128,26 @@ class Dialect:
 
         others: one framework's; the first lends its defaults. A case for which none has an equal is left out.
         """
-        theirs = {
-            argument.means: argument.default
-            for argument in others[0].arguments
-            if argument.means not in (CASE, MECHANICS, FALLBACK) and argument.default is not REQUIRED
-        }
-        arguments = [Argument(a.name, theirs.get(a.means, a.default), a.means) for a in self.arguments]
-        cases = [_spoken(case, [equal for other in others for equal in other.cases]) for case in self.cases]
+        first = others[0]
+        lent = {one.means: _lent(one) for one in first.arguments if first._lends(one, self)}
+        arguments = [Argument(a.name, lent.get(a.means, a.default), a.means) for a in self.arguments]
+        begins = {str(m).removeprefix("first "): value for m, value in lent.items() if str(m).startswith("first ")}
+        cases = [_spoken(case, others, begins) for case in self.cases]
+        fallback = self.fallback
+        if fallback and first.fallback:
+            fallback = fallback.speaking([first.fallback])
         return Dialect(
-            others[0].framework, self.name, self.family, tuple(arguments), [case for case in cases if case],
-            self.step_count, others[0].notes, self.fallback,
+            first.framework, self.name, self.family, tuple(arguments), [case for case in cases if case],
+            self.step_count, first.notes, fallback,
         )  # fmt: skip
+
+    def _lends(self, argument: Argument, to: "Dialect") -> bool:
+        """Whether another dialect takes an argument's default: not where it is off, and the other cannot do without."""
+        if argument.means in (CASE, MECHANICS, FALLBACK) or argument.default is REQUIRED:
+            return False
+        chooses = any(argument.name in case.when for case in self.cases)
+        theirs = {a.name for a in to.arguments if a.means == argument.means}
+        return _on(argument.default) or not chooses or any(theirs & set(case.when) for case in to.cases)
 
     def method(self, options: Mapping[str, Any]) -> Method:
         """What these options compute."""
@@ -158,15 +172,32 @@ _ASKED = ("around", "ahead")
 
 
 def _asked(case: Case) -> dict[str, str]:
-    return {choice: word for choice, word in case.choices.items() if choice in _ASKED}
+    words = rules.choices(case.rule)
+    return {choice: case.choices.get(choice, words[choice][0]) for choice in _ASKED if choice in words}
 
 
-def _spoken(case: Case, equals: Sequence[Case]) -> Case | None:
-    """The case as another framework computes it, or None where that has no such thing."""
-    for equal in equals:
-        if equal.rule == case.rule and _asked(equal) == _asked(case):
-            return Case(case.rule, case.state, case.when, equal.choices, equal.fixed, equal.first, equal.weight_decay)
-    return None
+def _lent(argument: Argument) -> Any:
+    # No learning rate means 1 in optax's Adadelta, the one optimizer that may have none.
+    return 1.0 if argument.means == LEARNING_RATE and argument.default is None else argument.default
+
+
+def _spoken(case: Case, others: Sequence[Dialect], begins: Mapping[str, float]) -> Case | None:
+    """The case as another framework computes it, or None where that has no such thing.
+
+    Of several equals the one that least leaves its framework's defaults.  begins: state before the first step.
+    """
+    equals = [
+        (one.missed(other.defaults), place, one)
+        for place, other in enumerate(others)
+        for one in other.cases
+        if one.rule == case.rule and _asked(one) == _asked(case)
+    ]
+    if not equals:
+        return None
+    equal = min(equals, key=lambda found: found[:2])[-1]
+    return Case(
+        case.rule, case.state, case.when, equal.choices, equal.fixed, {**begins, **equal.first}, equal.weight_decay
+    )
 
 
 def textbook(dialect: Dialect) -> Dialect:

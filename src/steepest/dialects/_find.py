@@ -14,22 +14,42 @@ from ._torch import TORCH
 _FAMILIES = {"momentum": "sgd", "nesterov": "sgd", "nesterov_lookahead": "sgd", "rmsprop_momentum": "rmsprop"}
 
 
-def _textbook(family: str) -> Dialect:
+# The same rule as frameworks compute it, where that is another rule with weight decay around it.
+_ALSO = {rules.adamw: Case(rules.adam, {field: field for field in rules.adam.state._fields}, weight_decay="decoupled")}
+
+
+def of(rule: rules.Rule) -> Dialect:
+    """The dialect ``textbook`` of one rule, known here or not: the rule as it is written, under its own names.
+
+    >>> from steepest.rules import lion
+    >>> of(lion).defaults
+    {'learning_rate': 0.0001, 'b1': 0.9, 'b2': 0.99, 'weight_decay': 0.0}
+    """
+    return _written(_FAMILIES.get(rule.__name__, rule.__name__), [rule], rule.__name__)
+
+
+def _written(family: str, members: Sequence[rules.Rule], name: str) -> Dialect:
     """The rules of a family as they are written, under their own names."""
-    members = [rule for rule in rules.ALL.values() if _FAMILIES.get(rule.__name__, rule.__name__) == family]
     first = members[0]
     knobs = {knob: value for rule in members for knob, value in rules.hyperparameters(rule).items()}
     arguments = [Argument("learning_rate", first.usual_learning_rate, LEARNING_RATE)]
     arguments += [Argument(knob, default, knob) for knob, default in knobs.items()]
     cases = [Case(rule, {field: field for field in rule.state._fields}) for rule in members]
-    return Dialect("textbook", family, family, tuple(arguments), tuple(cases))
+    cases += [_ALSO[rule] for rule in members if rule in _ALSO]
+    fallback = of(first.fallback) if first.fallback else None
+    return Dialect("textbook", name, family, tuple(arguments), tuple(cases), fallback=fallback)
+
+
+def _textbook() -> tuple[Dialect, ...]:
+    families: dict[str, list[rules.Rule]] = {}
+    for name, rule in rules.ALL.items():
+        families.setdefault(_FAMILIES.get(name, name), []).append(rule)
+    return tuple(_written(family, members, family) for family, members in families.items())
 
 
 FRAMEWORKS: Mapping[str, Sequence[Dialect]] = MappingProxyType(
     {
-        "textbook": tuple(
-            _textbook(family) for family in dict.fromkeys(_FAMILIES.get(name, name) for name in rules.ALL)
-        ),
+        "textbook": _textbook(),
         "torch": TORCH,
         "keras": KERAS,
         "optax": OPTAX,
@@ -67,7 +87,13 @@ def like(dialect: Dialect, framework: str) -> Dialect:
         return dialect
     if framework == "textbook":
         return textbook(dialect)
-    others = sorted(FRAMEWORKS[framework], key=lambda other: other.family != dialect.family)
-    if others[0].family != dialect.family:
+    # A rule as it is written is found under whatever name a framework has it.
+    written = {case.rule for case in dialect.cases} if dialect.framework == "textbook" else set()
+
+    def strangeness(other: Dialect) -> int:
+        return 0 if other.family == dialect.family else 1 if any(one.rule in written for one in other.cases) else 2
+
+    others = sorted(FRAMEWORKS[framework], key=strangeness)
+    if strangeness(others[0]) == 2:
         raise InputError(f"{framework} has nothing like {dialect.framework}'s {dialect.name}. Try dialect='textbook'.")
     return dialect.speaking(others)
