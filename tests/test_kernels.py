@@ -227,20 +227,26 @@ def test_a_kernel_is_loaded_from_disk_by_the_next_process(tmp_path):
         "w = kernels.work(np.array([3]), np.array([[x.ctypes.data for x in a]]), (4,) * 4);"
         "told = c.once(np.float64(1), *(np.float64(d.numbers(o)[n]) for n in c.numbers));"
         "kernels.run(c.kernel, w, told);"
-        "print(sum(c.kernel.stats.cache_hits.values()), sum(c.kernel.stats.cache_misses.values()), a[0][0])"
+        "import sys; print(c.kernel.compiled, 'numba' in sys.modules, a[0][0])"
     )
-    homes = [tmp_path / "fresh", tmp_path / "fresh", tmp_path / "unwritable"]
+    homes = [tmp_path / name for name in ("fresh", "fresh", "unwritable", "shared", "fresh", "fresh")]
     (tmp_path / "unwritable").write_text("a file where a folder should be")
+    (tmp_path / "shared" / "steepest" / "kernels").mkdir(parents=True)
+    (tmp_path / "shared" / "steepest" / "kernels").chmod(0o777)  # anybody could put code there
     told = []
-    for home in homes:
+    for number, home in enumerate(homes):
+        if number == 4:
+            (kept,) = (tmp_path / "fresh").rglob("*.o")
+            kept.write_bytes(kept.read_bytes()[:-100])  # damaged
         environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
         ended = subprocess.run(
             [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
         )
         told.append(ended.stdout.split())
-    assert told[0][:2] == ["0", "1"]
-    assert told[1][:2] == ["1", "0"]
-    assert told[0][2] == told[1][2] == told[2][2]
+    made, loaded = ["True", "True"], ["False", "False"]
+    assert [one[:2] for one in told] == [made, loaded, made, made, made, loaded]
+    assert not list((tmp_path / "shared").rglob("*.o"))
+    assert len({one[2] for one in told}) == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

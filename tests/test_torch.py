@@ -3,7 +3,9 @@
 import copy
 import inspect
 import io
+import os
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import torch
 
 import steepest.torch
 from steepest import dialects
-from steepest.tensors import move_lists
+from steepest.tensors import move_lists, torch_team
 from steepest.torch import _optimizer
 
 EPS = {"eps": 0.3}
@@ -419,3 +421,26 @@ def test_state_of_another_rule_or_shape_is_refused_by_name():
     with pytest.raises(ValueError, match=r"exp_avg of parameter 0 has the shape \(4,\) where the parameter has \(3,\)"):
         mine.load_state_dict(saved["Adam of four"])
     mine.load_state_dict(saved["Adam"])
+
+
+def test_a_step_runs_on_torch_s_own_threads_and_in_a_forked_child_on_others():
+    """In a child torch's threads are missing; a step given to them would never end."""
+    team = torch_team()
+    if team is None:
+        pytest.skip("torch's threads are not OpenMP's here")
+    parameter = torch.nn.Parameter(torch.ones(300_000))
+    parameter.grad = torch.ones(300_000)
+    optimizer = steepest.torch.Adam([parameter], lr=0.5)
+    optimizer.step()
+    assert torch.all((parameter - 0.5).abs() < 1e-6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of forking with threads about
+        child = os.fork()
+    if child == 0:
+        right = False
+        try:
+            optimizer.step()
+            right = torch_team() is None and bool(np.all(np.abs(parameter.detach().numpy()) < 1e-5))
+        finally:
+            os._exit(0 if right else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..dialects import Method
 from ._compile import Compiled, compiled
-from ._run import Work, run, work
+from ._run import Team, Work, run, work
 from ._source import Layout
 
 Columns = list[list[Any]]  # parameters, gradients, then each array of the state, in one order
@@ -47,11 +47,12 @@ class Memory:
         *,
         key: int | None = None,
         threads: int | None = None,
+        team: Team | None = None,
     ) -> tuple[float, ...]:
         """Move parameters in place that share their dtypes, step count and scalars; returns the new scalars.
 
         values: the step count, then the scalars.  columns: the arrays, given the names of the state's.
-        key: seeds rounding at random where the layout has it.  threads: all cores if None.
+        key: seeds rounding at random where the layout has it.  threads, team: as in ``run``.
         Raises RuntimeError where an array has another number of entries than its parameter.
         """
         known = compiled(method, tuple(numbers), layout)
@@ -65,7 +66,7 @@ class Memory:
         uniforms = len(told) - len(scalars)
         with _Flat(self._library, columns(known.arrays)) as flat:
             todo = self._work(layout, known, flat)
-            run(known.kernel, todo, told[:uniforms], key=key or 0, threads=threads)
+            run(known.kernel, todo, told[:uniforms], key=key or 0, threads=threads, team=team)
         return told[uniforms:]
 
     def _work(self, layout: Layout, known: Compiled, columns: Columns) -> Work:

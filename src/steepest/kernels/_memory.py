@@ -24,6 +24,32 @@ def array_at(address, count, like):
     return numba.carray(_pointer(address, like), count)  # type: ignore[call-arg]
 
 
+@intrinsic
+def claim(typing, address):
+    """The whole number at an address, raised by one for whoever asks next; no two threads are told the same."""
+
+    def generate(context, builder, signature, arguments):
+        place = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        return builder.atomic_rmw("add", place, ir.Constant(ir.IntType(64), 1), "monotonic")
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def in_widest_vectors(typing):
+    """Where registers hold 512 bits, have the function around this use them all; LLVM stops at 256 otherwise.
+
+    Half the instructions let a core look twice as far ahead in memory: on one core, a tenth less time a step.
+    """
+
+    def generate(context, builder, signature, arguments):
+        # llvmlite knows no attributes that are pairs of words, but writes down what it is given.
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.none(), generate
+
+
 def _bitcast(source, target):
     @intrinsic
     def cast(typing, x):

@@ -1,7 +1,6 @@
 """Run a kernel over a list of arrays, on all cores."""
 
 import functools
-import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,18 +8,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._compile import Kernel
+from ._source import BLOCK
+
 # Entries in one row of a table: a megabyte of each float32 array, long enough for the memory's prefetching, short
 # enough for cores to share even one large array evenly.
 _ROW = 2**18
-# Fewer entries than this are done before another thread would have woken.
-_ALONE = 2**15
+# Entries that a thread takes at a time, at least: some ten microseconds of work.
+_CHUNK = 2**15
+
+Team = Callable[[int, int, int], None]  # (address of a C function, address of its block, threads)
 
 
 class Work(NamedTuple):
-    """table: rows for the kernel (see ``source``).  ends: entries up to the end of each row."""
+    """table: rows for the kernel (see ``source``).  cuts: rows at which one chunk ends and the next begins."""
 
     table: np.ndarray
-    ends: np.ndarray
+    cuts: np.ndarray
 
 
 def work(counts: np.ndarray, addresses: np.ndarray, itemsizes: tuple[int, ...]) -> Work:
@@ -37,30 +41,39 @@ def work(counts: np.ndarray, addresses: np.ndarray, itemsizes: tuple[int, ...]) 
     table = np.empty((len(owner), 2 + len(itemsizes)), np.int64)
     table[:, 0], table[:, 1] = lengths, ends - lengths
     table[:, 2:] = addresses[owner] + begin[:, None] * np.array(itemsizes)
-    return Work(table, ends)
+    _, first = np.unique((ends - lengths) // _CHUNK, return_index=True)
+    return Work(table, np.append(first, len(table)).astype(np.int64))
 
 
 def run(
-    kernel: Callable[..., None], todo: Work, uniforms: tuple[float, ...], *, key: int = 0, threads: int | None = None
+    kernel: Kernel,
+    todo: Work,
+    uniforms: tuple[float, ...],
+    *,
+    key: int = 0,
+    threads: int | None = None,
+    team: Team | None = None,
 ) -> None:
-    """Call the kernel on every row, the rows shared out evenly among threads.
+    """Call the kernel on every row. Each thread takes chunk after chunk, so that one that is held up holds up no other.
 
     key: seeds the rounding at random of this step.  threads: as many as this process may use cores if None. The result
     does not depend on them: each entry is computed by itself, and random bits by its number among all.
+    team: threads of another library to run on; ones of our own if None.
     """
-    rows, entries = len(todo.table), int(todo.ends[-1]) if len(todo.ends) else 0
-    seed = np.uint64(key)
-    count = min(threads or cores(), rows) if entries > _ALONE else 1
+    chunks = len(todo.cuts) - 1
+    block = np.empty(len(BLOCK) + len(uniforms), np.int64)
+    block[: len(BLOCK)] = todo.table.ctypes.data, todo.cuts.ctypes.data, chunks, key, 0
+    block[len(BLOCK) :].view(np.float64)[:] = uniforms
+    address, count = block.ctypes.data, min(threads or cores(), chunks)
     if count <= 1:
-        kernel(todo.table, 0, rows, seed, *uniforms)
-        return
-    cuts = [0, *(np.searchsorted(todo.ends, np.arange(1, count) * (entries / count)) + 1).tolist(), rows]
-    others = [
-        _pool().submit(kernel, todo.table, first, last, seed, *uniforms) for first, last in itertools.pairwise(cuts[1:])
-    ]
-    kernel(todo.table, 0, cuts[1], seed, *uniforms)
-    for other in others:
-        other.result()
+        kernel(address)
+    elif team is not None:
+        team(kernel.address, address, count)
+    else:
+        others = [_pool().submit(kernel, address) for _ in range(count - 1)]
+        kernel(address)
+        for other in others:
+            other.result()
 
 
 def cores() -> int:

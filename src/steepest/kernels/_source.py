@@ -29,6 +29,8 @@ _ONCE = {name: f"np.{name}({{0}})" for name in ("negative", "abs", "sqrt", "log1
     "maximum": "np.maximum({0}, {1})",
     "where": "np.where({0}, {1}, {2})",
 }
+# What a kernel is given: 64-bit words in this order, then the uniforms as float64.
+BLOCK = ("table", "cuts", "chunks", "key", "next_chunk")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
@@ -51,35 +53,36 @@ class Layout:
         return self.state
 
 
-def source(program: Program, layout: Layout) -> str:
-    """The module's text: ``once(t, numbers..., scalars...)`` and ``kernel(table, first, last, key, uniforms...)``.
+def source(program: Program, layout: Layout) -> tuple[str, str]:
+    """Two modules' texts: one defines ``once(t, numbers..., scalars...)`` in NumPy, one ``kernel(block)`` for Numba.
 
-    ``once`` returns the uniforms that the kernel wants, then the new scalars, all float64. ``kernel`` goes through the
-    rows of the table: how many entries, the number of the first among all, then the addresses of the parameter, the
+    ``once`` returns the uniforms that the kernel wants, then the new scalars, all float64. ``kernel`` is given the
+    address of a block (see ``_run``) and moves entries until no chunk of the work is left. A row of the table that it
+    goes through holds: how many entries, the number of the first among all, then the addresses of the parameter, the
     gradient and each array of the state.
     """
     names = _Names(program)
-    uniforms = names.uniforms
-    lines = [
-        "import math",
-        "import numba",
+    once = [
         "import numpy as np",
-        "from steepest.kernels._memory import array_at, from_bfloat16, from_float16, to_bfloat16",
-        "from steepest.kernels._memory import to_bfloat16_at_random, to_float16, to_float16_at_random",
+        f"def once({', '.join(['t', *names.given])}):",
+        *(f"    {names.of(s)} = {_text(s, names, _ONCE)}" for s in names.fixed),
+        f"    return ({' '.join(f'float({names.of(s)}),' for s in [*names.uniforms, *_scalars(program)])})",
+        "",
+    ]
+    kernel = [
+        "import math",
+        "import numpy as np",
+        "from steepest.kernels._memory import array_at, claim, from_bfloat16, from_float16, in_widest_vectors",
+        "from steepest.kernels._memory import to_bfloat16, to_bfloat16_at_random, to_float16, to_float16_at_random",
         f"W = np.{layout.loop}",
         "ONE, ZERO = W(1), W(0)",
         *(f"{name} = W({_literal(value)})" for value, name in names.constants.items()),
         "",
-        f"def once({', '.join(['t', *names.given])}):",
-        *(f"    {names.of(s)} = {_text(s, names, _ONCE)}" for s in names.fixed),
-        f"    return ({' '.join(f'float({names.of(s)}),' for s in [*uniforms, *_scalars(program)])})",
-        "",
-        "@numba.njit(nogil=True, error_model='numpy')",
-        f"def kernel({', '.join(['table', 'first', 'last', 'key', *(names.of(s) for s in uniforms)])}):",
+        "def kernel(block):",
         *_indented(_body(program, layout, names), 1),
         "",
     ]
-    return "\n".join(lines)
+    return "\n".join(once), "\n".join(kernel)
 
 
 def _scalars(program: Program) -> list[Any]:
@@ -144,20 +147,32 @@ def _body(program: Program, layout: Layout, names: _Names) -> list[str]:
     write = [
         f"{memory}[i] = {_MEMORY[layout.state][2].format(output)}" for memory, output in zip(kept, outputs, strict=True)
     ]
+    width = 2 + len(memories)
     return [
-        *(f"{names.of(s)} = W({names.of(s)})" for s in names.uniforms),
+        "in_widest_vectors()",
+        f"words = array_at(block, {len(BLOCK)}, np.int64(0))",
+        *(f"{name} = words[{place}]" for place, name in enumerate(BLOCK) if name != "next_chunk"),
+        "key = np.uint64(key)",
+        f"given = array_at(block + {8 * len(BLOCK)}, {len(names.uniforms)}, np.float64(0))",
+        *(f"{names.of(s)} = W(given[{place}])" for place, s in enumerate(names.uniforms)),
         *(f"per_{names.of(s)} = W(ONE / {names.of(s)})" for s in names.divisors),  # one division a call, not an entry
-        "for row in range(first, last):",
-        "    count, start = table[row, 0], table[row, 1]",
+        "rows = array_at(cuts, chunks + 1, np.int64(0))",
+        "while True:",
+        f"    chunk = claim(block + {8 * BLOCK.index('next_chunk')})",
+        "    if chunk >= chunks:",
+        "        return",
+        "    for row in range(rows[chunk], rows[chunk + 1]):",
+        f"        here = array_at(table + row * {8 * width}, {width}, np.int64(0))",
+        "        count, start = here[0], here[1]",
         *(
-            f"    {memory} = array_at(table[row, {place}], count, np.{_MEMORY[kind][0]}(0))"
+            f"        {memory} = array_at(here[{place}], count, np.{_MEMORY[kind][0]}(0))"
             for place, (memory, kind) in enumerate(zip(memories, kinds, strict=True), start=2)
         ),
-        "    for i in range(count):",
-        *_indented(read, 2),
-        *_indented([f"{names.of(s)} = {_text(s, names, _LOOP)}" for s in names.varying], 2),
-        f"        parameter[i] = {_parameter(layout, f'n_parameter + {step}')}",
-        *_indented(write, 2),
+        "        for i in range(count):",
+        *_indented(read, 3),
+        *_indented([f"{names.of(s)} = {_text(s, names, _LOOP)}" for s in names.varying], 3),
+        f"            parameter[i] = {_parameter(layout, f'n_parameter + {step}')}",
+        *_indented(write, 3),
     ]
 
 

@@ -9,3 +9,4 @@ from ._memory import Alike as Alike
 from ._memory import Memory as Memory
 from ._memory import Scalars as Scalars
 from ._memory import wide as wide
+from ._threads import torch_team as torch_team

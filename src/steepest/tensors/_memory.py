@@ -10,6 +10,7 @@ import torch
 from .. import kernels
 from ..dialects import Method
 from ..kernels import Columns, Layout, Library
+from ._threads import torch_team
 
 State = dict[str, Any]
 _NAMES = {
@@ -55,8 +56,8 @@ class Memory:
         values: the step count, then the scalars.  key: seeds stochastic rounding, None for the nearest.
         """
         layout = alike.layout(at_random=key is not None)
-        threads = torch.get_num_threads()
-        return self._kernels.move(method, numbers, values, layout, alike.columns, key=key, threads=threads)
+        threads, team = torch.get_num_threads(), torch_team()
+        return self._kernels.move(method, numbers, values, layout, alike.columns, key=key, threads=threads, team=team)
 
 
 class Alike:

@@ -40,7 +40,8 @@ class Optimizer(torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own, as in torch; raises TypeError for those that no rule can move."""
-        super().add_param_group(param_group)
+        # As torch has it, without the wrapper that keeps torch.compile out by importing its compiler: half a second.
+        inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
         try:
             check_options(type(self).native, self.param_groups[-1])
             method, _ = self._method(self.param_groups[-1])
