@@ -3,6 +3,7 @@
 A process has one backend, chosen before Keras is imported: ``python keras_driver.py jax``.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -40,6 +41,13 @@ CASES = [
     ("Adamax", EPS),
     ("Nadam", EPS),
     ("Lion", {"weight_decay": 0.125}),
+]
+# Numbers that float32, in which Keras on torch has this optimizer's, holds exactly.
+EXACT = {"adam_beta_1": 0.75, "adam_beta_2": 0.9375, "epsilon": 0.25}
+MUONS = [
+    {"momentum": 0.75, "weight_decay": 0.125, "adam_weight_decay": 0.25, "adam_lr_ratio": 0.5, **EXACT},
+    {"momentum": 0.75, "nesterov": False, "rms_rate": None, "weight_decay": None, **EXACT},
+    {"exclude_layers": ["^w$"], "momentum": 0.75, **EXACT},
 ]
 
 
@@ -86,6 +94,28 @@ def agreement(name, options, **how):
     }
 
 
+@contextlib.contextmanager
+def norms_in_float64():
+    """Keras takes a norm in float32 whatever its argument; here as its argument is."""
+    own = keras.src.ops.norm
+
+    def norm(x, **how):
+        return keras.ops.sqrt(keras.ops.sum(x * x, how["axis"], keepdims=how["keepdims"]))
+
+    keras.src.ops.norm = norm
+    try:
+        yield
+    finally:
+        keras.src.ops.norm = own
+
+
+def muons():
+    """Agreement with Keras's norm made exact, and as it is."""
+    with norms_in_float64():
+        exact = [agreement("Muon", options, late=late) for options in MUONS for late in (0, 300)]
+    return {"exact": exact, "rounded": agreement("Muon", MUONS[0])}
+
+
 def model(optimizer):
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
@@ -113,7 +143,7 @@ def fitted(library):
 def exchanged():
     """State saved by each library and loaded by the other, both ways: the largest difference."""
     worst = 0.0
-    for name, options in CASES:
+    for name, options in [*CASES, *(("Muon", options) for options in MUONS)]:
         for source, target in ((steepest.keras, keras.optimizers), (keras.optimizers, steepest.keras)):
             _, saved = trained(getattr(source, name), options, steps=5, late=0)
             _, loaded = trained(getattr(target, name), options, steps=0)
@@ -155,6 +185,7 @@ print(
         {
             "float64": [agreement(name, options) for name, options in CASES],
             "float32": [agreement(name, options, steps=100, dtype="float32", late=0) for name, options in CASES],
+            "muon": muons(),
             "fit": [fitted(steepest.keras), fitted(keras.optimizers)],
             "exchanged": exchanged(),
             "narrow": narrow(),

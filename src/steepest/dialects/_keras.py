@@ -29,6 +29,9 @@ _ADAM_CASES = (
     Case(rules.adam, _ADAM, {}, _HAT, weight_decay="decoupled"),
 )
 _LOW = "In bfloat16 Keras forms 1 - b2^t in the variable's own precision and never moves; here it moves."
+_FIRST = "In float32 the correction of the bias is off by 1e-5 at first; here every digit is right."
+_ZERO = "A gradient of exactly 0 gives NaN in float16, where epsilon is 0; here 0/0 counts as 0."
+_NOT_HAT = "Keras's documentation takes epsilon for the paper's epsilon hat, which it is in Adam and AdamW alone."
 _MUON_ARGUMENTS = (
     Argument("learning_rate", 0.001, LEARNING_RATE), Argument("adam_beta_1", 0.9, FALLBACK),
     Argument("adam_beta_2", 0.999, FALLBACK), Argument("adam_weight_decay", 0.004, FALLBACK),
@@ -85,6 +88,7 @@ KERAS = (
             Case(rules.rmsprop, _RMSPROP, {"centered": True}, {"around": "mean"}, weight_decay="decoupled"),
             Case(rules.rmsprop, _RMSPROP, weight_decay="decoupled"),
         ),
+        notes=(_NOT_HAT,),
     ),
     Dialect(
         "keras", "Adadelta", "adadelta", _arguments(0.001, Argument("rho", 0.95, "decay"), _EPSILON),
@@ -92,13 +96,15 @@ KERAS = (
     ),
     Dialect("keras", "Adam", "adam",
             _arguments(0.001, *_BETAS, _EPSILON, Argument("amsgrad", False, CASE)), _ADAM_CASES,
-            notes=(_LOW, "epsilon is the paper's epsilon hat: about 1/31 of its effect elsewhere on the first step.")),
+            notes=(_LOW, "epsilon is the paper's epsilon hat: on the first step 32 times its effect elsewhere.",
+                   _FIRST)),
     Dialect("keras", "AdamW", "adamw",
             _arguments(0.001, *_BETAS, _EPSILON, Argument("amsgrad", False, CASE), weight_decay=0.004), _ADAM_CASES,
-            notes=(_LOW,)),
+            notes=(_LOW, _FIRST)),
     Dialect(
         "keras", "Adamax", "adamax", _arguments(0.001, *_BETAS, _EPSILON),
         (Case(rules.adamax, {"m": "momentum", "u": "norm"}, weight_decay="decoupled"),),
+        notes=(_ZERO,),
     ),
     Dialect(
         "keras", "Nadam", "nadam", _arguments(0.001, *_BETAS, _EPSILON),
@@ -106,7 +112,8 @@ KERAS = (
             Case(rules.nadam, {**_ADAM, "mu_product": "u_product"}, {}, {}, {"momentum_decay": 1.0},
                  weight_decay="decoupled"),
         ),
-        notes=("Keras 3 lost the 0.004 of the momentum's schedule, whose warm-up ends after about 100 steps.", _LOW),
+        notes=("Keras 3 lost the 0.004 of the momentum's schedule, whose warm-up ends after about 100 steps.",
+               "In bfloat16 Keras divides by 1 - b2^t = 0 and gives NaN; here it moves.", _NOT_HAT),
     ),
     Dialect(
         "keras", "Lion", "lion",
@@ -119,15 +126,16 @@ KERAS = (
             "What is no matrix moves by AdamW; so do embeddings and exclude_layers, which are told by their names.",
             "Keras takes the norm in float32 even of float64.",
             "Other coefficients of the iteration, or another number of its steps, are not there.",
+            _ZERO,
         ),
         fallback=Dialect(
             "keras", "Muon", "adamw",
             (
                 Argument("learning_rate", 0.001, LEARNING_RATE), Argument("adam_beta_1", 0.9, "b1"),
                 Argument("adam_beta_2", 0.999, "b2"), _EPSILON, Argument("adam_weight_decay", 0.004, WEIGHT_DECAY),
-                Argument("adam_lr_ratio", 1, CASE),
+                Argument("adam_lr_ratio", 1, MECHANICS),
             ),
-            (Case(rules.adam, _ADAM, {"adam_lr_ratio": 1}, _HAT, weight_decay="decoupled"),),
+            (Case(rules.adam, _ADAM, {}, _HAT, weight_decay="decoupled"),),
             notes=(_LOW,),
         ),
     ),

@@ -1,0 +1,84 @@
+"""What is refused, and in which words: Keras's own kind of exception, with what to do instead."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+_SHARE = ("in [0, 1)", lambda x: 0 <= x < 1, "0.9")
+_NOT_NEGATIVE = ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "1e-7")
+_POSITIVE = ("positive and finite", lambda x: 0 < x < math.inf, "1.0")
+# argument: (its range in words, whether a number is in it, a value to try)
+_RANGES = (
+    dict.fromkeys(("beta_1", "beta_2", "adam_beta_1", "adam_beta_2", "rho", "momentum"), _SHARE)
+    | dict.fromkeys(
+        ("epsilon", "initial_accumulator_value", "weight_decay", "adam_weight_decay", "learning_rate", "rms_rate",
+         "clipnorm", "clipvalue", "global_clipnorm"),
+        _NOT_NEGATIVE,
+    )
+    | dict.fromkeys(("loss_scale_factor", "adam_lr_ratio"), _POSITIVE)
+)  # fmt: skip
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """ValueError for an argument out of range; what Keras checks itself is left to it."""
+    for argument, value in options.items():
+        if argument in _RANGES and isinstance(value, int | float | str) and not isinstance(value, bool):
+            words, holds, usual = _RANGES[argument]
+            if isinstance(value, str) or not holds(value):
+                raise ValueError(f"{argument} of {name} must be {words}; received {value!r}. Try {usual}.")
+    _check_layers(name, options.get("exclude_layers"))
+
+
+def _check_layers(name: str, layers: Any) -> None:
+    if isinstance(layers, str):  # whose letters Keras would look for one by one
+        raise ValueError(f"exclude_layers of {name} must be a list of patterns; received {layers!r}. Try [{layers!r}].")
+    for layer in layers or ():
+        try:
+            re.compile(layer)
+        except re.error as error:
+            raise ValueError(
+                f"exclude_layers of {name} must be regular expressions; received {layer!r}: {error}. "
+                f"Try {re.escape(layer)!r}."
+            ) from None
+
+
+def check_state(name: str, variables: Sequence[Any], saved: Mapping[str, Any]) -> None:
+    """ValueError, by name, for state of another number, shape or kind of variables.
+
+    Keras saves no names: state of another rule whose variables are alike cannot be told apart.
+    """
+    if len(saved.keys()) != len(variables):
+        raise ValueError(
+            f"The saved state has {len(saved.keys())} variables where this {name} has {len(variables)}: "
+            "it is another optimizer's, or one with other options."
+        )
+    for place, variable in enumerate(variables):
+        value = saved[str(place)]
+        if tuple(value.shape) != tuple(variable.shape):
+            raise ValueError(
+                f"{variable.path} has the shape {tuple(variable.shape)} here and {tuple(value.shape)} in the saved "
+                "state: it is another model's."
+            )
+        here, there = _kind(variable.dtype), _kind(value.dtype)
+        if here != there:
+            raise ValueError(
+                f"{variable.path} is {here} here and {there} in the saved state: it is another optimizer's."
+            )
+
+
+def _kind(dtype: Any) -> str:
+    """real or whole, in words; bfloat16 is a kind of its own to NumPy, which knows it as a void of two bytes."""
+    told = dtype if isinstance(dtype, str) else str(np.dtype(dtype))
+    if "float" in told or told == "|V2":
+        return "real"
+    return "whole" if "int" in told else told
+
+
+def wide(dtype: Any) -> str:
+    """The dtype of the state of a variable: its own, or float32 where that has 16 bits."""
+    name = keras.backend.standardize_dtype(dtype)
+    return "float32" if name in ("float16", "bfloat16") else name
