@@ -118,6 +118,22 @@ def report(
     Console().print(f"Report: {draw(directory)}", soft_wrap=True, highlight=False)
 
 
+@app.command()
+def dialects(
+    optimizer: Annotated[
+        str | None,
+        typer.Argument(metavar="[OPTIMIZER]", help="Such as adam, by any framework's name.", show_default=False),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Draw how far they walk apart on a small problem.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where --show writes its page.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Say what each framework means by an optimizer's name."""
+    from ._dialects import run_dialects
+
+    run_dialects(optimizer, as_json=json, show=show, out=out)
+
+
 def _given(arguments: dict) -> dict:
     """A command's arguments as its verb wants them, with the line that repeats it."""
     given = {name: value for name, value in arguments.items() if not name.startswith("run_")}

@@ -16,6 +16,8 @@ _AHEAD = Argument("nesterov", False, CASE)
 _ADAM = {"m": "mu", "v": "nu"}
 _NADAM = {**_ADAM, "mu_product": "mu_product"}
 _AMSGRAD = {**_ADAM, "v_max": "nu_max"}
+_FIRST = "The correction of the bias is off by 1e-5 at first, being formed in float32; here every digit is right."
+_ZERO = "A gradient of exactly 0 gives NaN in float16, where epsilon is 0; here 0/0 counts as 0."
 _CONSTANT = {"momentum_decay": math.inf}  # optax keeps the momentum at b1
 _VELOCITY = {"v": "-trace"}
 _OUTSIDE = {"rate_at": "outside"}
@@ -98,6 +100,7 @@ OPTAX = (
             Argument("momentum", None, "momentum"), _AHEAD, Argument("bias_correction", False, CASE),
         ),
         _rmsprop_cases(),
+        notes=(_ZERO,),
     ),
     Dialect(
         "optax", "adadelta", "adadelta",
@@ -112,6 +115,7 @@ OPTAX = (
     Dialect(
         "optax", "adam", "adam", (*_ADAM_ARGUMENTS, _AHEAD),
         (Case(rules.nadam, _NADAM, {"nesterov": True}, {}, _CONSTANT), Case(rules.adam, _ADAM)),
+        notes=(_ZERO, _FIRST),
     ),
     Dialect(
         "optax", "amsgrad", "amsgrad",
@@ -123,29 +127,33 @@ OPTAX = (
                  {"correction": "before"}),
             Case(rules.amsgrad, _AMSGRAD, {"bias_correction_mu": False, "bias_correction_nu": False}),
         ),
-        notes=("The maximum is of corrected mean squares, not of raw ones as in torch and Keras.",),
+        notes=("The maximum is of corrected mean squares, not of raw ones as in torch and Keras.", _ZERO, _FIRST),
     ),
     Dialect(
         "optax", "adamw", "adamw", (*_ADAM_ARGUMENTS, _decay(1e-4), _MASK, _AHEAD),
         _ADAMW_CASES,
+        notes=(_ZERO, _FIRST),
     ),
     Dialect(
         "optax", "adamax", "adamax", (_RATE, Argument("b1", 0.9, "b1"), Argument("b2", 0.999, "b2"), _EPS),
         (Case(rules.adamax, {"m": "mu", "u": "nu"}, {}, {"epsilon_at": "within"}),),
+        notes=(_ZERO,),
     ),
     Dialect(
         "optax", "nadam", "nadam", (*_ADAM_ARGUMENTS, Argument("nesterov", True, CASE)),
         (Case(rules.nadam, _NADAM, {"nesterov": True}, {}, _CONSTANT), Case(rules.adam, _ADAM)),
-        notes=("The momentum is b1 from the first step on: there is no warm-up.",),
+        notes=("The momentum is b1 from the first step on: there is no warm-up.", _ZERO, _FIRST),
     ),
     Dialect(
         "optax", "nadamw", "nadamw",
         (*_ADAM_ARGUMENTS, _decay(1e-4), _MASK, Argument("nesterov", True, CASE)), _ADAMW_CASES,
+        notes=(_ZERO, _FIRST),
     ),
     Dialect(
         "optax", "adamaxw", "adamaxw",
         (_RATE, Argument("b1", 0.9, "b1"), Argument("b2", 0.999, "b2"), _EPS, _decay(1e-4), _MASK),
         (Case(rules.adamax, {"m": "mu", "u": "nu"}, {}, {"epsilon_at": "within"}, weight_decay="decoupled"),),
+        notes=(_ZERO,),
     ),
     Dialect(
         "optax", "radam", "radam",
@@ -168,6 +176,7 @@ OPTAX = (
             "It is optax.contrib.muon. Columns count as a layer's outputs.",
             "What is no matrix moves by AdamW, at the same learning rate.",
             "Other coefficients, steps or preconditioning, adaptive=True and dimension numbers are not there.",
+            _ZERO,
         ),
         fallback=Dialect(
             "optax", "muon", "adamw",

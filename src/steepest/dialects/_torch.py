@@ -32,6 +32,7 @@ _RMSPROP = {"v": "square_avg", "m": "grad_avg", "u": "-momentum_buffer"}
 _OUTSIDE = {"rate_at": "outside"}
 _OUT = {"epsilon_at": "outside"}
 _AFTER = {"correction": "after"}
+_ZERO = "A gradient of exactly 0 gives NaN in float16, where epsilon is 0; here 0/0 counts as 0."
 
 
 def _with_decoupled(*cases: Case) -> list[Case]:
@@ -85,6 +86,7 @@ TORCH = (
         ),
         (Case(rules.adagrad, {"s": "sum"}, {}, _OUT, weight_decay="coupled"),),
         "each parameter",
+        (_ZERO,),
     ),
     Dialect(
         "torch", "RMSprop", "rmsprop",
@@ -101,7 +103,7 @@ TORCH = (
             for spread in (({"centered": True}, {"around": "mean"}), ({}, {}))
         ),
         "each parameter",
-        ("A centred variance that rounding makes negative gives NaN in torch; here it counts as 0.",),
+        ("A centred variance that rounding makes negative gives NaN in torch; here it counts as 0.", _ZERO),
     ),
     Dialect(
         "torch", "Adadelta", "adadelta",
@@ -120,6 +122,7 @@ TORCH = (
         ),
         _with_decoupled(Case(rules.amsgrad, _AMSGRAD, {"amsgrad": True}, _AFTER), Case(rules.adam, _ADAM)),
         "each parameter",
+        (_ZERO,),
     ),
     Dialect(
         "torch", "AdamW", "adamw",
@@ -133,6 +136,7 @@ TORCH = (
             Case(rules.adam, _ADAM, weight_decay="decoupled"),
         ),
         "each parameter",
+        (_ZERO,),
     ),
     Dialect(
         "torch", "Adamax", "adamax",
@@ -142,6 +146,7 @@ TORCH = (
         ),
         (Case(rules.adamax, {"m": "exp_avg", "u": "exp_inf"}, {}, {"epsilon_at": "within"}, weight_decay="coupled"),),
         "each parameter",
+        (_ZERO,),
     ),
     Dialect(
         "torch", "NAdam", "nadam",
@@ -152,6 +157,7 @@ TORCH = (
         ),
         _with_decoupled(Case(rules.nadam, {**_ADAM, "mu_product": "mu_product"})),
         "each parameter",
+        (_ZERO,),
     ),
     Dialect(
         "torch", "RAdam", "radam",
