@@ -43,14 +43,15 @@ class Method:
     def _negative(self) -> frozenset[str]:
         return frozenset(field for field, name in self.state if name.startswith("-"))
 
-    def _signed(self, field: str, value: Array) -> Array:
+    def signed(self, field: str, value: Array) -> Array:
+        """A field between the rule and its framework, whichever way: the negative where the framework keeps that."""
         return -value if field in self._negative else value
 
     def initial_state(self, parameter: Array) -> dict[str, Array]:
         """The state before the first step by its names in the framework, in the parameter's library and dtype."""
         firsts = rules.fields(self.rule, **dict(self.choices)) | dict(self.first)
         return {
-            name: full_like(parameter, self._signed(field, firsts[field]), scalar=name in self.scalars)
+            name: full_like(parameter, self.signed(field, firsts[field]), scalar=name in self.scalars)
             for field, name in self.fields.items()
         }
 
@@ -84,8 +85,8 @@ class Method:
         )
         if decay is not None and self.weight_decay == "decoupled":
             step = step - learning_rate * (decay * parameter)  # a learning rate in float32 is not rounded twice
-        return step, {name: self._signed(field, getattr(new, field)) for field, name in self.fields.items()}
+        return step, {name: self.signed(field, getattr(new, field)) for field, name in self.fields.items()}
 
     def _ours(self, state: Mapping[str, Array]) -> Any:
-        kept = {field: self._signed(field, state[name]) for field, name in self.fields.items()}
+        kept = {field: self.signed(field, state[name]) for field, name in self.fields.items()}
         return self.rule.state(**dict.fromkeys(set(self.rule.state._fields) - set(kept)), **kept)

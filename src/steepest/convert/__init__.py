@@ -1,0 +1,19 @@
+"""A training run from torch, Keras or optax to another: weights, and the optimizer's state, in the middle of training.
+
+    checkpoint = from_torch(model, optimizer)      # or from_keras, from_optax
+    to_keras(checkpoint, keras_model)              # or to_torch, to_optax
+
+The natives' optimizers and this package's drop-ins alike. What would not go on exactly as it was is refused with the
+reason, unless forced; ``counterpart`` says which optimizer would. No pickle is ever loaded.
+"""
+
+from ._checkpoint import Checkpoint as Checkpoint
+from ._checkpoint import Parameter as Parameter
+from ._counterpart import Counterpart as Counterpart
+from ._counterpart import counterpart as counterpart
+from ._keras import from_keras as from_keras
+from ._keras import to_keras as to_keras
+from ._optax import from_optax as from_optax
+from ._optax import to_optax as to_optax
+from ._torch import from_torch as from_torch
+from ._torch import to_torch as to_torch

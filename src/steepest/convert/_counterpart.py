@@ -1,0 +1,133 @@
+"""The optimizer of a framework that goes on exactly as a checkpoint's would have."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+from ..dialects import FRAMEWORKS, REQUIRED, Dialect, like
+from ..errors import InputError, unknown
+from ._checkpoint import Checkpoint, Parameter
+from ._refusals import Refusals
+from ._state import Change
+
+_NATIVE = {"torch": "torch.optim", "keras": "keras.optimizers", "optax": "optax"}
+_RATE = "learning_rate"
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """An optimizer by its home, name and arguments; as text, the call that makes it."""
+
+    module: str
+    name: str
+    options: Mapping[str, Any]
+
+    def make(self, *first: Any) -> Any:
+        """Make it.  first: what stands before the options, torch's parameters."""
+        return getattr(import_module(self.module), self.name)(*first, **self.options)
+
+    def __str__(self) -> str:
+        before = "parameters, " if self.module in ("torch.optim", "steepest.torch") else ""
+        return f"{self.module}.{self.name}({before}{', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
+
+
+def counterpart(checkpoint: Checkpoint, framework: str) -> Counterpart:
+    """What a framework has that goes on exactly as the checkpoint's optimizer: its own, or else our drop-in for it.
+
+    framework: "torch", "keras" or "optax".
+    Raises InputError where it has none, or where the checkpoint's parameters have different options.
+    The learning rate is that of the next step; a schedule, clipping and averages are not in it.
+    """
+    if framework not in _NATIVE:
+        raise unknown("framework", framework, _NATIVE)
+    first = _one_for_all(checkpoint)
+    found = [
+        Counterpart(module, dialect.name, {**_unusual(dialect, options), **told})
+        for module, dialect, told in _candidates(framework)
+        for options in _options(dialect, first)
+        if _same(first, dialect, options)
+    ]
+    if found:  # the framework's own before ours, then the shortest
+        return min(found, key=lambda one: (one.module != _NATIVE[framework], len(one.options)))
+    assert first.method is not None
+    raise InputError(f"{framework} has nothing that computes {first.method.rule.__name__} as {checkpoint.framework}'s.")
+
+
+def _unusual(dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value != dialect.defaults[name]}
+
+
+def _one_for_all(checkpoint: Checkpoint) -> Parameter:
+    if not checkpoint.moved:
+        raise InputError("No optimizer moves any parameter of this checkpoint.")
+    first, *others = checkpoint.moved.values()
+    rate = first.rate(first.step_count)
+    for other in others:
+        refusals = Refusals(False)
+        Change(first, other, first.step_count, rate, refusals).compare()
+        if rate != other.rate(other.step_count):
+            refusals.add(_RATE, "differs")
+        try:
+            refusals.check()
+        except InputError:
+            raise InputError(
+                "This checkpoint's parameters have different options, so no one optimizer is it."
+            ) from None
+    return first
+
+
+def _candidates(framework: str) -> Iterator[tuple[str, Dialect, dict[str, str]]]:
+    """The framework's own optimizers, then the drop-ins in every other dialect."""
+    natives = [native for native in FRAMEWORKS[framework] if native.fallback is None]
+    for native in natives:
+        yield _NATIVE[framework], native, {}
+    for native in natives:
+        for other in FRAMEWORKS:
+            if other != framework:
+                try:
+                    yield f"steepest.{framework}", like(native, other), {"dialect": other}
+                except InputError:  # that framework has nothing like it
+                    continue
+
+
+def _options(dialect: Dialect, wanted: Parameter) -> Iterator[dict[str, Any]]:
+    """Values for every argument, one set for each case of the dialect."""
+    assert wanted.method is not None
+    numbers = {**(wanted.numbers or {}), **dict(wanted.method.fixed), _RATE: wanted.rate(wanted.step_count)}
+    for case in dialect.cases:
+        if case.rule != wanted.method.rule:
+            continue
+        options: dict[str, Any] = {}
+        for argument in dialect.arguments:
+            means = argument.means
+            if isinstance(means, tuple):
+                options[argument.name] = tuple(numbers.get(m, d) for m, d in zip(means, argument.default, strict=True))
+            elif means in numbers:
+                options[argument.name] = numbers[means]
+            else:
+                options[argument.name] = 0.0 if means == "weight_decay" and argument.default else argument.default
+            if argument.name in case.when and case.when[argument.name] is not True:
+                options[argument.name] = case.when[argument.name]
+            elif argument.name in case.when and not options[argument.name]:
+                options[argument.name] = True
+        if REQUIRED not in options.values():
+            yield options
+
+
+def _same(wanted: Parameter, dialect: Dialect, options: dict[str, Any]) -> bool:
+    try:
+        method, numbers = dialect.method(options), dialect.numbers(options)
+    except InputError:
+        return False
+    rate = numbers.pop(_RATE)
+    other = replace(wanted, method=method, numbers=numbers, learning_rate=rate, scheduled=False)
+    refusals = Refusals(False)
+    change = Change(replace(wanted, scheduled=False), other, wanted.step_count, rate, refusals)
+    change.compare()
+    change.state()
+    try:
+        refusals.check()
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,38 @@
+"""What cannot be exact, gathered so that one error tells all of it."""
+
+from collections.abc import Collection
+
+from ..errors import InputError
+
+Force = bool | Collection[str]
+
+
+class Refusals:
+    """Reasons by what they are about, a field of the rule or an option.
+
+    force: True, or what may be inexact.
+    """
+
+    def __init__(self, force: Force):
+        if isinstance(force, str):
+            force = (force,)
+        self._force = force
+        self._told: dict[str, list[str]] = {}
+
+    def add(self, about: str, reason: str) -> None:
+        """Note a reason, unless it is forced."""
+        if self._force is True or (self._force is not False and about in self._force):
+            return
+        reasons = self._told.setdefault(about, [])
+        if reason not in reasons:
+            reasons.append(reason)
+
+    def check(self, advice: str = "") -> None:
+        """InputError with all reasons, if there are any."""
+        if not self._told:
+            return
+        reasons = "\n".join(f"  {about}: {' '.join(told)}" for about, told in self._told.items())
+        names = ", ".join(repr(about) for about in self._told)
+        raise InputError(
+            f"Training would not go on as it was.\n{reasons}\n{advice}Or take it as it is: force=[{names}]."
+        )
