@@ -3,23 +3,19 @@
 import hashlib
 import os
 import tempfile
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from ..errors import InputError
-from ..rules import proper_name
 from ._directory import Record, read
-from ._format import number, rate
+from ._fill import fill
 from ._leaderboard import leaderboard_rows
 from ._losses import loss_chart, loss_table
 from ._model import measures, model_charts
 from ._rates import rate_charts, rate_table
-from ._style import Chart, styles
+from ._style import styles
 from ._words import badges, data_rows, headline, rows
 
 
@@ -54,26 +50,11 @@ def _write(target: Path, page: str) -> None:
 
 def render(record: Record) -> str:
     """The page as text."""
-    folder = files(__package__)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"figure": _figure_json, "number": number, "rate": rate, "proper_name": proper_name}
-    template = environment.from_string((folder / "page.html").read_text(encoding="utf-8"))
-    style, plotly = Markup((folder / "page.css").read_text(encoding="utf-8")), Markup(get_plotlyjs())
     try:
-        return template.render(style=style, plotly=plotly, nonce=_nonce(record), **_parts(record))
+        return fill("page.html", nonce=_nonce(record), **_parts(record))
     except (jinja2.TemplateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         # Its files are of the right kinds, or reading would have refused them; some entry in them is not.
         raise InputError(f"The run directory is damaged ({error}). Copy it afresh, or run it again.") from error
-
-
-def _figure_json(chart: Chart) -> Markup:
-    # No character that could end the script element, or start a comment in it, is left in the JSON.
-    text = chart.figure.to_json(engine="json")
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def _nonce(record: Record) -> str:
