@@ -1,5 +1,6 @@
 """Lists of arrays of some library under a kernel: where they lie, and what must be copied first."""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -30,12 +31,25 @@ class Library(NamedTuple):
     write: Callable[[Any, Any], object]
 
 
+class _Seen(NamedTuple):
+    """Columns that lay flat when last looked at, entries of each parameter, addresses, and the work they make."""
+
+    columns: Columns
+    sizes: np.ndarray
+    addresses: np.ndarray
+    work: Work
+
+
 class Memory:
-    """The arrays of one list of parameters as kernels see them; what was found is kept while the addresses stay."""
+    """The arrays of one list of parameters as kernels see them; what was found is kept while the addresses stay.
+
+    Of an array of the state that was there last time only the address is asked again: thousands of small arrays are
+    sooner computed than looked at.
+    """
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._found: dict[tuple, tuple[np.ndarray, Work]] = {}
+        self._seen: dict[tuple, _Seen] = {}
 
     def move(
         self,
@@ -45,6 +59,7 @@ class Memory:
         layout: Layout,
         columns: Callable[[tuple[str, ...]], Columns],
         *,
+        admit: Callable[[tuple[str, ...]], object] | None = None,
         key: int | None = None,
         threads: int | None = None,
         team: Team | None = None,
@@ -52,6 +67,7 @@ class Memory:
         """Move parameters in place that share their dtypes, step count and scalars; returns the new scalars.
 
         values: the step count, then the scalars.  columns: the arrays, given the names of the state's.
+        admit: called with those names before arrays of the state are looked at that were not there last time.
         key: seeds rounding at random where the layout has it.  threads, team: as in ``run``.
         Raises RuntimeError where an array has another number of entries than its parameter.
         """
@@ -64,40 +80,66 @@ class Memory:
                 *(np.float64(scalar) for scalar in scalars),
             )
         uniforms = len(told) - len(scalars)
-        with _Flat(self._library, columns(known.arrays)) as flat:
-            todo = self._work(layout, known, flat)
-            run(known.kernel, todo, told[:uniforms], key=key or 0, threads=threads, team=team)
+        here, place = columns(known.arrays), (layout, known.arrays)
+        seen = self._seen.pop(place, None)
+        if seen is None or not _same(seen.columns, here):
+            seen = None
+            if admit is not None:
+                admit(known.arrays)
+                here = columns(known.arrays)
+        flat = self._lies_flat(here if seen is None else here[:2])
+        with _Flat(self._library, here, flat=flat) as lying:
+            looked = self._look(lying, known, seen)
+            if flat:  # copies are gone after this step
+                self._seen[place] = looked._replace(columns=lying)
+            run(known.kernel, looked.work, told[:uniforms], key=key or 0, threads=threads, team=team)
         return told[uniforms:]
 
-    def _work(self, layout: Layout, known: Compiled, columns: Columns) -> Work:
-        library, many = self._library, len(columns[0])
-        seen = np.empty((many, 1 + len(columns)), np.int64)
-        seen[:, 0] = np.fromiter(map(library.size, columns[0]), np.int64, many)
-        for place, column in enumerate(columns, start=1):
-            sizes = np.fromiter(map(library.size, column), np.int64, many)
-            if not np.array_equal(sizes, seen[:, 0]):  # a kernel would write beyond its end
-                name = ("parameter", "gradient", *known.arrays)[place - 1]
-                wrong = int(np.argmax(sizes != seen[:, 0]))
+    def _lies_flat(self, columns: Columns) -> bool:
+        return all(all(map(self._library.flat, column)) for column in columns)
+
+    def _look(self, columns: Columns, known: Compiled, seen: _Seen | None) -> _Seen:
+        """Sizes, addresses and work; of what was seen before only what can have changed."""
+        sizes = self._sizes(columns[0]) if seen is None else seen.sizes
+        for place, column in enumerate(columns[1:2] if seen else columns[1:], start=1):
+            found = self._sizes(column)
+            if not np.array_equal(found, sizes):  # a kernel would write beyond its end
+                wrong = int(np.argmax(found != sizes))
                 raise RuntimeError(
-                    f"{name} has {sizes[wrong]} entries where its parameter has {seen[wrong, 0]}. "
-                    "Remove it from the optimizer's state, or give it the parameter's shape."
+                    f"{('parameter', 'gradient', *known.arrays)[place]} has {found[wrong]} entries where its parameter "
+                    f"has {sizes[wrong]}. Remove it from the optimizer's state, or give it the parameter's shape."
                 )
-            seen[:, place] = np.fromiter(map(library.address, column), np.int64, many)
-        found = self._found.get((layout, known.arrays))
-        if found is None or not np.array_equal(found[0], seen):
-            bytes_each = tuple(library.itemsize(column[0]) for column in columns)
-            found = self._found[layout, known.arrays] = seen, work(seen[:, 0], seen[:, 1:], bytes_each)
-        return found[1]
+        many = len(sizes)
+        addresses = np.empty((many, len(columns)), np.int64)
+        for place, column in enumerate(columns):
+            addresses[:, place] = np.fromiter(map(self._library.address, column), np.int64, many)
+        if seen is not None and np.array_equal(addresses, seen.addresses):
+            return seen
+        bytes_each = tuple(self._library.itemsize(column[0]) for column in columns)
+        return _Seen(columns, sizes, addresses, work(sizes, addresses, bytes_each))
+
+    def _sizes(self, column: list[Any]) -> np.ndarray:
+        return np.fromiter(map(self._library.size, column), np.int64, len(column))
+
+
+def _same(before: Columns, now: Columns) -> bool:
+    """Whether parameters and state are the very arrays of before; gradients are new each step."""
+    return len(before) == len(now) and all(
+        len(old) == len(new) and all(map(operator.is_, old, new))
+        for place, (old, new) in enumerate(zip(before, now, strict=True))
+        if place != 1
+    )
 
 
 class _Flat:
     """Columns of arrays for a kernel; those with gaps or in another order are copied, and written back at the end."""
 
-    def __init__(self, library: Library, columns: Columns):
-        self._library, self._columns, self._back = library, columns, list[tuple[Any, Any]]()
+    def __init__(self, library: Library, columns: Columns, *, flat: bool):
+        self._library, self._columns, self._is_flat = library, columns, flat
+        self._back = list[tuple[Any, Any]]()
 
     def __enter__(self) -> Columns:
-        if not all(all(map(self._library.flat, column)) for column in self._columns):
+        if not self._is_flat:
             for row in range(len(self._columns[0])):
                 self._row(row)
         return self._columns

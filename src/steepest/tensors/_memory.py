@@ -57,7 +57,9 @@ class Memory:
         """
         layout = alike.layout(at_random=key is not None)
         threads, team = torch.get_num_threads(), torch_team()
-        return self._kernels.move(method, numbers, values, layout, alike.columns, key=key, threads=threads, team=team)
+        return self._kernels.move(
+            method, numbers, values, layout, alike.columns, admit=alike.admit, key=key, threads=threads, team=team
+        )
 
 
 class Alike:
@@ -73,15 +75,15 @@ class Alike:
 
     def columns(self, arrays: Iterable[str]) -> Columns:
         """Parameters, gradients and the state's arrays by these names, in one order."""
+        return [list(self.parameters), list(self.gradients), *([one[name] for one in self.states] for name in arrays)]
+
+    def admit(self, arrays: Iterable[str]) -> None:
+        """Make wide what somebody has put among the state's arrays with another dtype."""
         kind = wide(self.parameters[0].dtype)
-        kept = []
         for name in arrays:
-            column = [state[name] for state in self.states]
-            if {tensor.dtype for tensor in column} != {kind}:  # somebody replaced a state
-                for place, tensor in enumerate(column):
-                    column[place] = self.states[place][name] = tensor.to(kind)
-            kept.append(column)
-        return [list(self.parameters), list(self.gradients), *kept]
+            for state in self.states:
+                if state[name].dtype != kind:
+                    state[name] = state[name].to(kind)
 
 
 class Scalars:

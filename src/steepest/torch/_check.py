@@ -73,13 +73,11 @@ def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str, *, matr
             )
 
 
-def check_gradients(parameters: Sequence[torch.Tensor], optimizer: str, *, sparse_allowed: bool) -> list[torch.Tensor]:
+def check_gradients(gradients: list[torch.Tensor], optimizer: str, *, sparse_allowed: bool) -> list[torch.Tensor]:
     """The gradients as dense tensors of a real dtype; RuntimeError for sparse ones that the rule cannot use."""
-    gradients = [p.grad for p in parameters]
-    if {g.layout for g in gradients} == {torch.strided} and {g.dtype for g in gradients} <= _REAL:  # type: ignore[union-attr]
-        return gradients  # type: ignore[return-value]
+    if {g.layout for g in gradients} == {torch.strided} and {g.dtype for g in gradients} <= _REAL:
+        return gradients
     for place, g in enumerate(gradients):
-        assert g is not None
         if g.layout is not torch.strided:
             if not sparse_allowed:
                 raise RuntimeError(
@@ -89,7 +87,7 @@ def check_gradients(parameters: Sequence[torch.Tensor], optimizer: str, *, spars
             gradients[place] = g.to_dense()
         if g.dtype not in _REAL:
             raise TypeError(f"{optimizer} takes real floating gradients; received {g.dtype} for parameter {place}.")
-    return gradients  # type: ignore[return-value]
+    return gradients
 
 
 def check_state(

@@ -1,6 +1,7 @@
 """What torch expects of an optimizer: groups, state, hooks, closures. What it computes is a method of a dialect."""
 
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -34,9 +35,15 @@ class Optimizer(torch.optim.Optimizer):
             options = {**options, _OWN: dialect}
         if stochastic_rounding:
             options = {**options, "stochastic_rounding": True}
+        self._forget()
+        super().__init__(params, options)
+
+    def _forget(self) -> None:
+        """What was found of groups and their tensors is to be found anew."""
         self._memories: dict[int, tuple[Memory, Scalars]] = {}
         self._said: dict[int, tuple] = {}
-        super().__init__(params, options)
+        self._held: dict[int, tuple[Method, list[torch.Tensor], list[dict]]] = {}
+        self._all_states: list[dict] = []
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own, as in torch; raises TypeError for those that no rule can move."""
@@ -63,17 +70,24 @@ class Optimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        states = list(self.state.values())
+        if not _same(states, self._all_states):  # somebody put another in
+            self._held.clear()
         for number, group in enumerate(self.param_groups):
             self._step_group(number, group)
+        self._all_states = list(self.state.values())
         return loss
 
     def _step_group(self, number: int, group: dict[str, Any]) -> None:
-        active = [p for p in group["params"] if p.grad is not None]
+        active, gradients = group["params"], [p.grad for p in group["params"]]
+        if any(g is None for g in gradients):
+            active = [p for p, g in zip(active, gradients, strict=True) if g is not None]
+            gradients = [g for g in gradients if g is not None]
         if not active:
             return
         method, numbers = self._method(group)
-        gradients = check_gradients(active, type(self).__name__, sparse_allowed=_serves_sparse(method, numbers))
-        states, fresh = self._states(active, method)
+        gradients = check_gradients(gradients, type(self).__name__, sparse_allowed=_serves_sparse(method, numbers))
+        states, fresh = self._states(number, active, method)
         key = int(torch.randint(2**62, ()).item()) if group.get("stochastic_rounding") else None
         memory, scalars = self._memories.setdefault(number, (Memory(), Scalars()))
         values = self._values(scalars, states, fresh, method)
@@ -88,13 +102,17 @@ class Optimizer(torch.optim.Optimizer):
             values[chosen, 1:] = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
         torch.autograd.graph.increment_version(active)
 
-    def _states(self, active: list[torch.Tensor], method: Method) -> tuple[list[dict], set[int]]:
-        """The state of each, made where it is missing, and the places of those whose was."""
+    def _states(self, number: int, active: list[torch.Tensor], method: Method) -> tuple[list[dict], set[int]]:
+        """The state of each of a group's, made where it is missing, and the places of those whose was."""
+        held = self._held.get(number)
+        if held is not None and held[0] is method and _same(held[1], active):
+            return held[2], set()
         states = [self.state[p] for p in active]
         full = len(method.fields) + counts_steps(type(self).native)
         fresh = {place for place, state in enumerate(states) if len(state) < full}
         for place in fresh:
             self._begin(active[place], method)
+        self._held[number] = method, list(active), states
         return states, fresh
 
     def _values(self, scalars: Scalars, states: list[dict], fresh: set[int], method: Method) -> np.ndarray:
@@ -154,12 +172,15 @@ class Optimizer(torch.optim.Optimizer):
                     narrow = isinstance(value, torch.Tensor) and p.dtype in (torch.float16, torch.bfloat16)
                     if narrow and name != "step":
                         self.state[p][name] = value.to(device=p.device, dtype=torch.float32, copy=True)
-        self._memories.clear()
-        self._said.clear()
+        self._forget()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._memories, self._said = {}, {}
+        self._forget()
+
+
+def _same(before: list[Any], now: list[Any]) -> bool:
+    return len(before) == len(now) and all(map(operator.is_, before, now))
 
 
 def counts_steps(native: Dialect) -> bool:
