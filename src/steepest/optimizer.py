@@ -1,7 +1,6 @@
 """An optimizer: a rule, its hyperparameters, a learning-rate schedule and gradient transforms, over a whole tree."""
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -195,7 +194,7 @@ def optimizer(
     for knob, value in hyperparameters.items():
         if knob not in knobs:
             raise unknown(f"hyperparameter of {rule.__name__}", knob, knobs)
-        knobs[knob] = _checked(knob, value)
+        knobs[knob] = rules.checked(knob, value)
     rate = rule.usual_learning_rate if learning_rate is None else learning_rate
     if not isinstance(transforms, tuple | list) or not all(callable(one) for one in transforms):
         raise InputError(
@@ -203,26 +202,6 @@ def optimizer(
             "Try (ClipByGlobalNorm(1.0),)."
         )
     return Optimizer(rule, knobs, as_schedule(rate), tuple(transforms))
-
-
-# Each knob's range: the decays are averages' weights, epsilon keeps a denominator from zero.
-_DECAYS = ("b1", "b2", "decay", "momentum")
-
-
-def _checked(knob: str, value: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if knob in _DECAYS and not 0 <= number < 1:
-        raise InputError(f"{knob} must be in [0, 1); received {value}. Try {0.999 if knob == 'b2' else 0.9}.")
-    if knob == "threshold" and not 4 <= number < math.inf:
-        raise InputError(f"threshold must be 4 or more, and finite; received {value}. Try 5.")
-    if knob == "momentum_decay" and number == math.inf:  # the momentum is constant
-        return number
-    if not 0 <= number < math.inf:
-        raise InputError(f"{knob} must be finite and not negative; received {value}. Try 1e-8.")
-    return number
 
 
 def _constructor(rule: rules.Rule, name: str) -> Callable[..., Optimizer]:

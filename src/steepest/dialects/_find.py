@@ -21,10 +21,19 @@ _ALSO = {rules.adamw: Case(rules.adam, {field: field for field in rules.adam.sta
 def of(rule: rules.Rule) -> Dialect:
     """The dialect ``textbook`` of one rule, known here or not: the rule as it is written, under its own names.
 
+    Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the parameter.
+
     >>> from steepest.rules import lion
     >>> of(lion).defaults
     {'learning_rate': 0.0001, 'b1': 0.9, 'b2': 0.99, 'weight_decay': 0.0}
     """
+    if not hasattr(rule, "state"):
+        raise InputError(f"{rule!r} is not a rule. Mark the function with @steepest.rules.rule(State).")
+    if rule.look_ahead is not None:
+        raise InputError(
+            f"{rule.__name__} wants its gradient elsewhere than at the parameter, where every framework takes it. "
+            "Use steepest.optimizer."
+        )
     return _written(_FAMILIES.get(rule.__name__, rule.__name__), [rule], rule.__name__)
 
 

@@ -13,8 +13,10 @@ from ._amsgrad import AMSGradState as AMSGradState
 from ._amsgrad import amsgrad as amsgrad
 from ._find import ALL as ALL
 from ._find import RULES as RULES
+from ._find import class_name as class_name
 from ._find import find as find
 from ._find import proper_name as proper_name
+from ._knobs import checked as checked
 from ._lion import LionState as LionState
 from ._lion import lion as lion
 from ._momentum import MomentumState as MomentumState

@@ -63,6 +63,16 @@ def proper_name(optimizer: str) -> str:
     return _PROPER.get(optimizer, optimizer)
 
 
+def class_name(optimizer: str) -> str:
+    """The name of an optimizer's class: its proper name, or its own in capitals where it is none of those here.
+
+    >>> class_name("rmsprop"), class_name("sign_momentum")
+    ('RMSProp', 'SignMomentum')
+    """
+    proper = _PROPER.get(optimizer, "")
+    return proper if proper.isidentifier() else "".join(part[:1].upper() + part[1:] for part in optimizer.split("_"))
+
+
 def _letters(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
