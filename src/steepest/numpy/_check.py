@@ -1,5 +1,6 @@
 """What NumPy optimizers are given: read, or refused in a sentence."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,8 +49,13 @@ def _check_apart(parameters: Mapping[str, np.ndarray]) -> None:
             last, farthest = name, high
 
 
+@functools.cache  # a dtype's name takes longer than a small array's step
+def _is_real(dtype: np.dtype) -> bool:
+    return dtype.name in _REAL and dtype.isnative
+
+
 def _check_dtype(what: str, array: np.ndarray) -> None:
-    if array.dtype.name not in _REAL or not array.dtype.isnative:
+    if not _is_real(array.dtype):
         raise InputError(
             f"{what} must be of one of the dtypes {', '.join(_REAL)}; received {array.dtype}. Try astype(np.float32)."
         )
