@@ -444,3 +444,19 @@ def test_a_step_runs_on_torch_s_own_threads_and_in_a_forked_child_on_others():
         finally:
             os._exit(0 if right else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_grad_scaler_scales_skips_and_goes_on_as_with_torch_s_own():
+    ends = []
+    for library in (torch.optim, steepest.torch):
+        parameter = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
+        optimizer = library.Adam([parameter], lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=2)
+        for factor in (1.0, float("inf"), 1.0, 2.0):  # a gradient that is not finite is skipped, and halves the scale
+            optimizer.zero_grad()
+            scaler.scale((factor * parameter**2).sum()).backward()
+            scaler.step(optimizer)
+            scaler.update()
+        ends.append((parameter.detach().clone(), scaler.get_scale(), float(optimizer.state[parameter]["step"])))
+    torch.testing.assert_close(ends[1][0], ends[0][0])
+    assert ends[1][1:] == ends[0][1:] == (64.0, 3.0)
