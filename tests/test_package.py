@@ -44,6 +44,28 @@ def test_training_needs_no_library_of_another_framework():
     assert not {"torch", "keras", "optax", "sklearn", "plotly", "skrub", "typer"} & set(in_a_fresh_process(script))
 
 
+DROP_INS = {
+    "torch": {"jax", "keras", "optax"},
+    "optax": {"torch", "keras"},
+    "numpy": {"jax", "torch", "keras", "optax"},
+}
+
+
+@pytest.mark.parametrize("framework", DROP_INS)
+def test_a_drop_in_needs_its_own_framework_alone(framework):
+    script = f"import json, sys, steepest.{framework}; print(json.dumps(sorted(sys.modules)))"
+    assert not DROP_INS[framework] & set(in_a_fresh_process(script))
+
+
+@pytest.mark.parametrize("framework", ["torch", "keras", "optax"])
+def test_a_missing_framework_is_named_with_what_to_install(framework):
+    script = (
+        f"import json, sys; sys.modules['{framework}'] = None\n"
+        f"try:\n    import steepest.{framework}\nexcept ImportError as error:\n    print(json.dumps(str(error)))"
+    )
+    assert f"pip install {framework}" in in_a_fresh_process(script)
+
+
 @pytest.mark.parametrize("name", steepest.__all__)
 def test_every_name_resolves_and_is_explained(name):
     value = getattr(steepest, name)
