@@ -135,6 +135,33 @@ def test_mistakes_are_one_sentence_and_code_2(shell, words, sentence):
     assert shell.refuses("dialects", *words).startswith(sentence)
 
 
+def test_show_writes_one_page_and_says_how_far(shell):
+    told = shell.works("dialects", "RAdam", "--show").splitlines()
+    assert told[0] == "Distance from the textbook's RAdam down a small valley, at the same learning rates:"
+    assert told[1].split("  ")[0] == "after"
+    assert [line.split("  ")[0].strip() for line in told[2:-1]] == [
+        f"{framework}, {numbers}"
+        for numbers in ("its own defaults", "the textbook's numbers")
+        for framework in ("torch", "optax")
+    ]
+    assert told[-1] == "Drawn: dialects-radam.html"
+    assert [path.name for path in shell.place.iterdir()] == ["dialects-radam.html"]
+
+
+def test_show_goes_where_it_is_told_and_replaces_what_is_there(shell):
+    (shell.place / "mine.html").write_text("before")
+    assert shell.works("dialects", "momentum", "--show", "--out", "mine.html").endswith("Drawn: mine.html\n")
+    assert "walk apart" in (shell.place / "mine.html").read_text(encoding="utf-8")
+    assert shell.refuses("dialects", "sgd", "--show", "--out", "no/such/x.html").startswith(
+        "Cannot write 'no/such/x.html'"
+    )
+    assert shell.refuses("dialects", "sgd", "--show", "--out", ".").startswith("'.' is a directory")
+
+
+def test_show_fits_80_columns(narrow):
+    assert max(map(len, narrow.works("dialects", "sgd", "--show").splitlines()[1:])) <= 80
+
+
 def test_it_is_plain_and_quick_in_a_pipe(tmp_path):
     told = process("dialects", "lion", cwd=tmp_path)
     assert (told.returncode, told.stderr) == (0, "")

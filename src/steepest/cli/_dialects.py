@@ -13,6 +13,7 @@ from rich.text import Text
 from .. import dialects
 from ..dialects import FRAMEWORKS, Comparison, Row
 from ..errors import InputError
+from ..rules import proper_name
 
 _LABEL = 12  # columns of the terminal for what a row means
 _LEAST = 14  # columns for a framework, however narrow the terminal
@@ -32,8 +33,32 @@ def run_dialects(name: str | None, *, as_json: bool, show: bool, out: Path | Non
         _print_json(dialects.overview() if comparison is None else dialects.as_data(comparison))
     elif comparison is None:
         _say_all(console)
+    elif show:
+        _show(console, comparison, out or Path(f"dialects-{comparison.rule.__name__}.html"))
     else:
         _say_one(console, comparison)
+
+
+def _show(console: Console, comparison: Comparison, out: Path) -> None:
+    """Draw the walks, and say how far they are apart."""
+    from ..reports import distance_table, draw_walks
+
+    walked = dialects.walks(comparison.rule)
+    path = draw_walks(walked, out)
+    told = {"own": distance_table(dialects.apart(walked.own)), "same": distance_table(dialects.apart(walked.same))}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("after")
+    for steps in told["own"].head[1:]:
+        table.add_column(f"{steps} step{'' if steps == '1' else 's'}", justify="right")
+    for kind, title in (("own", "its own defaults"), ("same", "the textbook's numbers")):
+        for framework, *far in told[kind].rows:
+            table.add_row(f"{framework}, {title}", *far)
+    name = proper_name(walked.rule.__name__)
+    console.print(
+        f"Distance from the textbook's {name} down a small valley, at the same learning rates:", soft_wrap=True
+    )
+    console.print(table)
+    console.print(f"Drawn: {path}", soft_wrap=True)
 
 
 def _print_json(data: Any) -> None:

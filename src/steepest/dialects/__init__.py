@@ -19,6 +19,13 @@ from ._table import Comparison as Comparison
 from ._table import Row as Row
 from ._table import compare as compare
 from ._table import overview as overview
+from ._walks import MINIMUM as MINIMUM
+from ._walks import SAME as SAME
+from ._walks import START as START
+from ._walks import Walks as Walks
+from ._walks import apart as apart
+from ._walks import valley as valley
+from ._walks import walks as walks
 from ._words import as_data as as_data
 from ._words import in_cell as in_cell
 from ._words import notes as notes
