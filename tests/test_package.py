@@ -44,6 +44,7 @@ def test_training_needs_no_library_of_another_framework():
     assert not {"torch", "keras", "optax", "sklearn", "plotly", "skrub", "typer"} & set(in_a_fresh_process(script))
 
 
+# What a drop-in must not import.
 DROP_INS = {
     "torch": {"jax", "keras", "optax"},
     "optax": {"torch", "keras"},
