@@ -1,20 +1,15 @@
-"""Kernels: every dialect's method as a loop over memory equals the method on NumPy; then 16 bits, threads, disks."""
+"""Kernels beside what they compute: 16 bits, threads, disks, forks."""
 
 import os
 import subprocess
 import sys
 import threading
-from typing import NamedTuple
 
-import ml_dtypes
 import numba
 import numpy as np
 import pytest
 
-from steepest import dialects, kernels, rules
-from steepest.arrays import Array, Scalar
-from steepest.dialects import Method
-from steepest.kernels import Layout
+from steepest import dialects, kernels
 from steepest.kernels._memory import (
     from_bfloat16,
     from_float16,
@@ -23,6 +18,8 @@ from steepest.kernels._memory import (
     to_float16,
     to_float16_at_random,
 )
+
+from .kernel_tools import DTYPES, fused_step, layout
 
 
 @numba.njit
@@ -35,7 +32,7 @@ def write_float16(x):
     return to_float16(x)
 
 
-NARROW = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
+NARROW = {kind: DTYPES[kind] for kind in ("bfloat16", "float16")}
 
 
 def bits_of(array):
@@ -46,13 +43,12 @@ class Moved:
     """Parameters of several sizes under a kernel, with gradients that a seed fixes."""
 
     def __init__(self, method, numbers, *, kind="float64", sizes=(7, 0, 1, 1001), threads=None, at_random=False):
-        self.method, self.numbers, self.threads, self.kind = method, numbers, threads, NARROW.get(kind, kind)
-        wide = "float32" if kind in NARROW else kind
-        self.compiled = kernels.compiled(method, tuple(numbers), Layout(kind, kind, wide, at_random))
+        self.method, self.numbers, self.threads, self.kind = method, numbers, threads, DTYPES[kind]
+        self.layout = layout(kind, at_random=at_random)
         random, first = np.random.default_rng(0), method.initial_state(np.zeros(1))
+        names = kernels.compiled(method, tuple(numbers), self.layout).arrays
         self.parameters = [random.normal(size=size).astype(self.kind) for size in sizes]
-        self.states = [{name: np.full(size, first[name][0], wide) for name in self.compiled.arrays} for size in sizes]
-        self.scalars = {name: float(first[name]) for name in self.compiled.scalars}
+        self.states = [{name: np.full(size, first[name][0], self.layout.state) for name in names} for size in sizes]
         self.sizes, self.t = sizes, 0
 
     def gradients(self):
@@ -61,66 +57,9 @@ class Moved:
 
     def step(self, key=0):
         self.t += 1
-        given = self.gradients()
-        rows = [[p, g, *state.values()] for p, g, state in zip(self.parameters, given, self.states, strict=True)]
-        todo = kernels.work(
-            np.array(self.sizes),
-            np.array([[one.ctypes.data for one in row] for row in rows]),
-            tuple(one.itemsize for one in rows[0]),
-        )
-        with np.errstate(all="ignore"):
-            told = self.compiled.once(
-                np.float64(self.t),
-                *(np.float64(self.numbers[name]) for name in self.compiled.numbers),
-                *(np.float64(value) for value in self.scalars.values()),
-            )
-        uniforms = len(told) - len(self.scalars)
-        self.scalars = dict(zip(self.scalars, told[uniforms:], strict=True))
-        kernels.run(self.compiled.kernel, todo, told[:uniforms], key=key, threads=self.threads)
-
-
-def every_case():
-    """A method and its numbers for every case of every dialect."""
-    for framework, spoken in dialects.FRAMEWORKS.items():
-        for dialect in spoken:
-            for number, case in enumerate(dialect.cases):
-                if not case.rule.elementwise:
-                    continue
-                asked = {name: 0.9 if name == "momentum" else value for name, value in case.when.items()}
-                options = {**dialect.defaults, **asked}
-                options = {name: 0.01 if value is dialects.REQUIRED else value for name, value in options.items()}
-                method = Method(
-                    case.rule, tuple(case.choices.items()), tuple(case.fixed.items()), tuple(case.first.items()),
-                    tuple(case.state.items()), case.weight_decay,
-                )  # fmt: skip
-                knobs = rules.hyperparameters(case.rule)
-                numbers = {**knobs, "learning_rate": 0.01}
-                if case.weight_decay != "none":
-                    numbers["weight_decay"] = 0.1
-                yield pytest.param(method, numbers, id=f"{framework} {dialect.name} {number} {case.rule.__name__}")
-
-
-CASES = list(every_case())
-
-
-@pytest.mark.parametrize(("method", "numbers"), CASES)
-def test_equals_the_method_on_numpy_in_float64(method, numbers):
-    """A division by a number of the step is a product with its reciprocal here: an ulp each, over 30 steps."""
-    moved = Moved(method, numbers)
-    expected = [p.copy() for p in moved.parameters]
-    states = [method.initial_state(p) for p in expected]
-    for _ in range(30):
-        moved.step()
-        for place, g in enumerate(moved.gradients()):
-            with np.errstate(all="ignore"):
-                step, states[place] = method(expected[place], g, states[place], moved.t, numbers)
-            expected[place] = expected[place] + step
-    for p, exact, state, exact_state in zip(moved.parameters, expected, moved.states, states, strict=True):
-        np.testing.assert_allclose(p, exact, rtol=1e-12, atol=1e-13)
-        for name, value in state.items():
-            np.testing.assert_allclose(value, exact_state[name], rtol=1e-12, atol=1e-15)
-    for name, value in moved.scalars.items():
-        assert value == pytest.approx(float(states[0][name]), rel=1e-12)
+        columns = [[state[name] for state in self.states] for name in self.states[0]]
+        given = [self.parameters, self.gradients(), *columns]
+        fused_step(self.method, self.numbers, self.t, given, of=self.layout, key=key, threads=self.threads)
 
 
 ADAM = dialects.find("torch", "Adam")
@@ -259,21 +198,3 @@ def test_a_forked_child_steps_too():
         moved.step()
         os._exit(0 if np.isfinite(moved.parameters[0]).all() else 1)
     assert os.waitpid(child, 0)[1] == 0
-
-
-class TiltedState(NamedTuple):
-    """Nothing."""
-
-    v: Array = 0.0
-
-
-@rules.rule(TiltedState)
-def branching(g: Array, state: TiltedState, t: Scalar, *, learning_rate: Scalar):
-    """A rule that looks at a value."""
-    return (-learning_rate * g if g > 0 else g), state
-
-
-def test_a_rule_that_branches_on_values_is_refused_in_a_sentence():
-    method = Method(branching, state=(("v", "v"),))
-    with pytest.raises(TypeError, match=r"must not branch on the value.*where\(condition, x, y\)"):
-        kernels.compiled(method, ("learning_rate",), Layout("float32", "float32", "float32"))
