@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import NamedTuple
 
 import numpy as np
@@ -70,10 +70,16 @@ def run(
     elif team is not None:
         team(kernel.address, address, count)
     else:
-        others = [_pool().submit(kernel, address) for _ in range(count - 1)]
-        kernel(address)
-        for other in others:
-            other.result()
+        others = [_pool().submit(_work_on, kernel, block, todo) for _ in range(count - 1)]
+        try:
+            kernel(address)
+        finally:  # Ctrl-C is heard here; nobody must leave while arrays are being written
+            wait(others)
+
+
+def _work_on(kernel: Kernel, block: np.ndarray, todo: Work) -> None:
+    """The block's work. Whoever does it holds on to the memory that it is in, should the caller be interrupted twice."""
+    kernel(block.ctypes.data)
 
 
 def cores() -> int:
