@@ -93,7 +93,7 @@ def _places(variable: Any, method: Method, optimizer: Any, parts: dict[str, list
 
     What all variables share, Keras's own optimizers have as private attributes.
     """
-    shared = getattr(optimizer, "_scalars", {})
+    shared = getattr(optimizer, "shared", {})
     places = {}
     for name in method.fields.values():
         if name in method.scalars:
@@ -108,7 +108,7 @@ def _parameter(variable: Any, optimizer: Any, parts: dict[str, list[Any]]) -> Pa
     dialect = dialect_of("keras", type(optimizer), config.get("dialect", "keras"))
     options = dialect.defaults | {a.name: config[a.name] for a in dialect.arguments if a.name in config}
     method, numbers, _ = described(dialect, options | {"learning_rate": 0.0})
-    if not optimizer._use_weight_decay(variable) and method.weight_decay != "coupled":
+    if not optimizer._use_weight_decay(variable):
         numbers.pop("weight_decay", None)
     numbers |= {name: config[name] for name in _BESIDES if config.get(name)}
     rate, scheduled = _rate(optimizer)

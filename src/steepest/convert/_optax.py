@@ -117,7 +117,7 @@ def to_optax(
                 lambda path, leaf, field=field: filled(path, leaf, field), tree, is_leaf=_is_masked
             )
             state = _replaced(state, name, new)
-        if one.step_count is not None:
+        if one.step_count is not None and _found(state, "count"):
             state = _replaced(state, "count", jnp.asarray(one.step_count, jnp.int32))
         if one.settable:
             injected = _part(state, "hyperparams", required=True)

@@ -1,0 +1,119 @@
+"""Training that is moved in the middle between torch, Keras and optax goes on as if it had stayed."""
+
+import functools
+
+import jax
+import keras
+import numpy as np
+import pytest
+import torch
+
+from .convert_runs import RUNS, begun, counterpart_run, values
+
+# Far from every default, so that a misplaced knob shows.
+BETAS = {
+    "torch": {"betas": (0.75, 0.9375)},
+    "keras": {"beta_1": 0.75, "beta_2": 0.9375},
+    "optax": {"b1": 0.75, "b2": 0.9375},
+}
+EPS = {"torch": "eps", "keras": "epsilon", "optax": "eps"}
+DECAY = {"torch": "alpha", "keras": "rho", "optax": "decay"}
+
+
+def cases():
+    """(framework, name, options, where a native goes on exactly)."""
+    for framework, epsilon in EPS.items():
+        name = (lambda name: name.lower()) if framework == "optax" else (lambda name: name)
+        eps, betas, half = {epsilon: 0.25}, BETAS[framework], {DECAY[framework]: 0.75}
+        yield framework, name("SGD"), {}, "all"
+        yield framework, name("SGD"), {"momentum": 0.75}, "all"
+        yield framework, name("SGD"), {"momentum": 0.75, "nesterov": True}, "all"
+        yield framework, name("Adagrad"), eps, {"torch": "", "keras": "optax", "optax": "keras"}[framework]
+        yield framework, name("Adagrad"), {epsilon: 0.0}, "all"
+        rmsprop = {"torch": "optax", "keras": "optax", "optax": "keras"}[framework]
+        yield framework, name("RMSprop"), {**eps, **half}, rmsprop
+        yield framework, name("RMSprop"), {**eps, **half, "centered": True}, rmsprop
+        yield framework, name("RMSprop"), {**eps, **half, "momentum": 0.75}, rmsprop
+        yield framework, name("RMSprop"), {**eps, **half, "momentum": 0.75, "centered": True}, rmsprop
+        yield framework, name("Adadelta"), {"rho": 0.75, epsilon: 0.25}, "all"
+        standard = {"torch": "optax", "keras": "", "optax": "torch"}[framework]
+        yield framework, name("Adam"), {**betas, **eps}, standard
+        yield framework, name("Adam"), {**betas, epsilon: 0.0}, "all"
+        yield framework, name("AdamW"), {**betas, **eps, "weight_decay": 0.5}, standard
+        yield framework, name("AdamW"), {**betas, epsilon: 0.0, "weight_decay": 0.5}, "all"
+        yield framework, name("Adamax"), {**betas, **eps}, standard
+        yield framework, name("Adamax"), {**betas, epsilon: 0.0}, "all"
+
+
+CASES = list(cases())
+FURTHER = [
+    ("torch", "Adam", {"amsgrad": True, "eps": 0.25}, ""),
+    ("torch", "Adam", {"amsgrad": True, "eps": 0.0}, "keras"),
+    ("torch", "Adam", {"weight_decay": 0.5}, ""),
+    ("torch", "SGD", {"weight_decay": 0.5}, "keras"),
+    ("torch", "SGD", {"weight_decay": 0.5, "momentum": 0.75}, ""),
+    ("torch", "NAdam", {"eps": 0.25}, ""),
+    ("torch", "NAdam", {"eps": 0.25, "momentum_decay": 1.0}, "keras"),
+    ("torch", "RAdam", {"eps": 0.25}, ""),
+    ("keras", "Adam", {"amsgrad": True, "epsilon": 0.25}, ""),
+    ("keras", "Adam", {"amsgrad": True, "epsilon": 0.0}, "torch"),
+    ("keras", "Nadam", {"epsilon": 0.25}, "torch"),
+    ("keras", "Lion", {"weight_decay": 0.5}, "optax"),
+    ("optax", "amsgrad", {"eps": 0.25}, ""),
+    ("optax", "nadam", {"eps": 0.25}, "torch"),
+    ("optax", "radam", {"eps": 0.25}, ""),
+    ("optax", "lion", {"weight_decay": 0.5}, "keras"),
+]
+# What a framework has nothing like.
+NOWHERE = {
+    ("RAdam", "keras"), ("radam", "keras"), ("Lion", "torch"), ("lion", "torch"), ("radam", "torch"),
+    ("Adam amsgrad", "optax"), ("Adam weight_decay", "optax"), ("SGD weight_decay", "optax"),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _float64():
+    torch.set_default_dtype(torch.float64)  # NAdam keeps its product in the default dtype
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")  # a Sequential casts its input to it
+    with jax.enable_x64(True):
+        yield
+    keras.config.set_dtype_policy(policy)
+    torch.set_default_dtype(torch.float32)
+
+
+@functools.cache
+def _runs(framework, name, options):
+    """The checkpoint after 7 steps; the weights and the checkpoint after 7 more in the same place."""
+    run = begun(framework, name, options, steps=7)
+    there = run.checkpoint()
+    run.train(7)
+    return there, values(run), run.checkpoint()
+
+
+def _told(case):
+    return f"{case[0]}-{case[1]}-" + ",".join(f"{name}={value}" for name, value in case[2].items())
+
+
+@pytest.mark.parametrize("target", RUNS)
+@pytest.mark.parametrize("case", CASES + FURTHER, ids=_told)
+def test_training_goes_on_as_if_it_had_stayed(case, target):
+    framework, name, options, natives = case
+    if target == framework:
+        pytest.skip("not a move")
+    if {(name, target), (" ".join([name, *options][:2]), target)} & NOWHERE:
+        pytest.skip("there is nothing like it; see below")
+    there, weights, stayed = _runs(framework, name, tuple(options.items()))
+    run, told = counterpart_run(there, target)
+    run.receive(there)
+    run.train(7)
+    np.testing.assert_allclose(values(run), weights, rtol=1e-10, atol=1e-12)
+    assert told.startswith("steepest.") != (natives in ("all", target)), told
+    # And the state goes back to where it would have been.
+    back, moved = begun(framework, name, options, seed=3), run.checkpoint()
+    back.receive(moved)
+    began = next(iter(there.parameters.values())).step_count or 0  # not all count
+    assert {one.step_count for one in moved.parameters.values()} <= {began + 7, None}
+    for was, now in zip(stayed.parameters.values(), back.checkpoint().parameters.values(), strict=True):
+        for field, array in was.state.items():
+            np.testing.assert_allclose(now.state[field], array, rtol=1e-9, atol=1e-12, err_msg=field)
