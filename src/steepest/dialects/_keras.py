@@ -113,7 +113,7 @@ KERAS = (
                  weight_decay="decoupled"),
         ),
         notes=("Keras 3 lost the 0.004 of the momentum's schedule, whose warm-up ends after about 100 steps.",
-               "In bfloat16 Keras divides by 1 - b2^t = 0 and gives NaN; here it moves.", _NOT_HAT),
+               "In bfloat16 Keras divides by 1 - b2^t = 0: NaN on JAX, an error on torch; here it moves.", _NOT_HAT),
     ),
     Dialect(
         "keras", "Lion", "lion",
@@ -124,9 +124,9 @@ KERAS = (
         "keras", "Muon", "muon", _MUON_ARGUMENTS, _muon_cases(),
         notes=(
             "What is no matrix moves by AdamW; so do embeddings and exclude_layers, which are told by their names.",
-            "Keras takes the norm in float32 even of float64.",
+            "Keras takes the norm in float32 even of float64; beside it stands 1e-7: the epsilon given is AdamW's.",
             "Other coefficients of the iteration, or another number of its steps, are not there.",
-            _ZERO,
+            "On JAX a gradient of exactly 0 gives NaN in float16, where epsilon is 0; here 0/0 counts as 0.",
         ),
         fallback=Dialect(
             "keras", "Muon", "adamw",
