@@ -122,7 +122,8 @@ def test_what_is_not_there_is_none():
         ("torch", rules.amsgrad, "Adam(amsgrad=True)"), ("torch", rules.momentum, "SGD(momentum=0.9)"),
         ("torch", rules.nesterov, "SGD(momentum=0.9, nesterov=True)"), ("optax", rules.nadam, "nadam"),
         ("optax", rules.rmsprop_momentum, "rmsprop(momentum=0.9)"), ("keras", rules.adamw, "AdamW"),
-        ("keras", rules.adam, "Adam"), ("optax", rules.muon, "muon"), ("textbook", rules.nesterov, "sgd"),
+        ("keras", rules.adam, "Adam"), ("optax", rules.muon, "muon"), ("textbook", rules.nesterov, "nesterov"),
+        ("torch", rules.nesterov_lookahead, "SGD(momentum=0.9, nesterov=True)"),
     ],
 )  # fmt: skip
 def test_the_fewest_options_that_ask_for_a_rule(framework, rule, call):

@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..rules import proper_name
 
 _LABEL = 12  # columns of the terminal for what a row means
+_STAR = "\N{NO-BREAK SPACE}*"  # what differs; it stays beside its word
 _LEAST = 14  # columns for a framework, however narrow the terminal
 
 
@@ -105,7 +106,7 @@ def _cells(row: Row, width: int, *, state: bool = False) -> list[Text]:
     cells = [_folded(row.label, _LABEL)]
     for framework in FRAMEWORKS:
         differs = row.differs(framework)
-        told = dialects.in_cell(row, framework, state=state) + (" *" if differs else "")
+        told = dialects.in_cell(row, framework, state=state) + (_STAR if differs else "")
         cells.append(_folded(told, width, style="bold" if differs else ""))
     return cells
 
@@ -125,7 +126,7 @@ def _room(console: Console) -> int:
 def _folded(text: str, width: int, style: str = "") -> Text:
     """Text on lines of a width: broken between words, and in longer words behind an underscore or a bracket."""
     lines = [""]
-    for word in text.split():
+    for word in text.split(" "):
         joined = f"{lines[-1]} {word}".strip()
         if len(joined) <= width:
             lines[-1] = joined
@@ -136,4 +137,4 @@ def _folded(text: str, width: int, style: str = "") -> Text:
             lines.append(rest[:cut])
             rest = rest[cut:]
         lines.append(rest)
-    return Text("\n".join(line for line in lines if line), style=style)
+    return Text("\n".join(line for line in lines if line).replace(_STAR, " *"), style=style)

@@ -10,6 +10,9 @@ from ..errors import unknown
 from ._dialect import Case, Dialect
 from ._find import FRAMEWORKS
 
+# A framework takes the gradient at the parameter: a rule that wants it ahead is there as its equal that does not.
+EQUALS: Mapping[rules.Rule, rules.Rule] = MappingProxyType({rules.nesterov_lookahead: rules.nesterov})
+
 
 @dataclass(frozen=True)
 class Named:
@@ -20,6 +23,8 @@ class Named:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
+        if self.dialect.framework == "textbook":
+            return self.case.rule.__name__
         asked = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"{self.dialect.name}({asked})" if asked else self.dialect.name
 
@@ -47,14 +52,17 @@ def named(framework: str, rule: rules.Rule) -> Named | None:
     >>> str(named("torch", rules.amsgrad)), str(named("optax", rules.amsgrad)), named("torch", rules.lion)
     ('Adam(amsgrad=True)', 'amsgrad', None)
     """
-    family = textbook_of(rule).family
-    dialects = sorted(FRAMEWORKS[framework], key=lambda dialect: dialect.family != family)
+    written = textbook_of(rule)
+    if framework == "textbook":
+        return Named(written, next(case for case in written.cases if case.rule == rule))
+    rule = EQUALS.get(rule, rule)
+    dialects = sorted(FRAMEWORKS[framework], key=lambda dialect: dialect.family != written.family)
     for dialect in dialects:
         ways = [way for case in dialect.cases if case.rule == rule and (way := Named.to(dialect, case))]
         if ways:
             return min(ways, key=lambda way: len(way.options))
     own = dialects[0]
-    return Named(own, own.case(own.defaults)) if own.family == family else None
+    return Named(own, own.case(own.defaults)) if own.family == written.family else None
 
 
 def _letters(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import rules
 from ._find import FRAMEWORKS, of
 from ._method import Method
-from ._named import Named, named
+from ._named import EQUALS, Named, named
 
 START = (-1.2, 1.0)
 MINIMUM = (1.0, 1.0)
@@ -68,7 +68,7 @@ def walks(rule: rules.Rule, steps: int = 1000) -> Walks:
     >>> sorted(walks(rmsprop, steps=1).own)
     ['keras', 'optax', 'textbook', 'torch']
     """
-    drawn = {rules.sgd: rules.momentum, rules.nesterov_lookahead: rules.nesterov}.get(rule, rule)
+    drawn = rules.momentum if rule is rules.sgd else EQUALS.get(rule, rule)
     calls = {framework: call for framework in FRAMEWORKS if (call := named(framework, drawn))}
     written = of(drawn)
     calls["textbook"] = Named(written, written.cases[0])
