@@ -78,7 +78,7 @@ def run(
 
 
 def _work_on(kernel: Kernel, block: np.ndarray, todo: Work) -> None:
-    """The block's work. Whoever does it holds on to the memory that it is in, should the caller be interrupted twice."""
+    """Do the block's work, holding on to the memory that it is in should the caller be interrupted twice."""
     kernel(block.ctypes.data)
 
 
