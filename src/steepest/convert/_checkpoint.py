@@ -9,6 +9,8 @@ import numpy as np
 from .. import rules
 from ..dialects import Method
 
+# What Keras's optimizers do besides the rule, and others do elsewhere or not at all.
+BESIDES = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps")
 Rate = float | Callable[[int], float]  # a schedule gives the rate of the step that follows so many
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dialects import FRAMEWORKS, REQUIRED, Dialect, like
 from ..errors import InputError, unknown
-from ._checkpoint import Checkpoint, Parameter
+from ._checkpoint import BESIDES, Checkpoint, Parameter
 from ._refusals import Refusals
 from ._state import Change
 
@@ -61,7 +61,11 @@ def _unusual(dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
 def _one_for_all(checkpoint: Checkpoint) -> Parameter:
     if not checkpoint.moved:
         raise InputError("No optimizer moves any parameter of this checkpoint.")
-    first, *others = checkpoint.moved.values()
+    bare = {
+        name: replace(one, numbers={n: value for n, value in (one.numbers or {}).items() if n not in BESIDES})
+        for name, one in checkpoint.moved.items()
+    }
+    first, *others = bare.values()
     rate = first.rate(first.step_count)
     for other in others:
         refusals = Refusals(False)

@@ -5,17 +5,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
+from ml_dtypes import bfloat16
 
 from ..dialects import Method
 from ..errors import InputError
-from ._checkpoint import Checkpoint, Parameter, Rate
+from ._checkpoint import BESIDES, Checkpoint, Parameter, Rate
 from ._described import described, dialect_of
 from ._move import move
 from ._refusals import Force
-
-# What Keras's optimizers do besides the rule, and others do elsewhere or not at all.
-_BESIDES = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps")
 
 
 def from_keras(model: Any, optimizer: Any = None) -> Checkpoint:
@@ -110,7 +109,7 @@ def _parameter(variable: Any, optimizer: Any, parts: dict[str, list[Any]]) -> Pa
     method, numbers, _ = described(dialect, options | {"learning_rate": 0.0})
     if not optimizer._use_weight_decay(variable):
         numbers.pop("weight_decay", None)
-    numbers |= {name: config[name] for name in _BESIDES if config.get(name)}
+    numbers |= {name: config[name] for name in BESIDES if config.get(name)}
     rate, scheduled = _rate(optimizer)
     places = _places(variable, method, optimizer, parts)
     state = {field: method.signed(field, _array(places[name])) for field, name in method.fields.items()}
@@ -137,11 +136,7 @@ def _rate(optimizer: Any) -> tuple[Rate, bool]:
 
 def _array(value: Any) -> np.ndarray:
     """A variable's or a tensor's values, of their own dtype."""
-    import keras
-
     kept = np.array(keras.ops.convert_to_numpy(value.value if isinstance(value, keras.Variable) else value))
     if keras.backend.standardize_dtype(value.dtype) == "bfloat16":  # which torch gives NumPy as float32
-        from ml_dtypes import bfloat16
-
         return kept.astype(bfloat16)
     return kept

@@ -114,6 +114,6 @@ def _keeps_scalar(parameter: Parameter, field: str) -> bool:
 
 def _advice(source: Checkpoint, target: Checkpoint) -> str:
     try:
-        return f"This goes on as it was: {counterpart(source, target.framework)}.\n"
+        return f"What computes the same here: {counterpart(source, target.framework)}.\n"
     except InputError:
         return ""

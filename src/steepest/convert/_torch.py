@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from ml_dtypes import bfloat16
 
 from ..errors import InputError
 from ._checkpoint import Checkpoint, Parameter, before_first_step, wide
@@ -48,8 +50,6 @@ def to_torch(
     force: True, or names of what may be inexact, as the error has them; the nearest thing is done.
     Raises InputError where the shapes do not fit, and for what would not go on as it was. Then nothing has changed.
     """
-    import torch
-
     there = from_torch(model, optimizer, outputs_first=outputs_first)
     moved = move(checkpoint, there, names, force)
     named = _named(model)
@@ -85,8 +85,6 @@ def _named(model: Any) -> dict[str, Any]:
 
 def _first(model: Any, named: Mapping[str, Any], outputs_first: OutputsFirst | None) -> frozenset[str]:
     """The parameters whose outputs are their first axis."""
-    import torch
-
     if outputs_first is None and isinstance(model, torch.nn.Module):
         convolution = torch.nn.modules.conv._ConvNd
         kinds = (torch.nn.Linear, convolution)
@@ -124,8 +122,6 @@ def _parameter(p: Any, optimizer: Any, place: tuple[int, Mapping[str, Any]] | No
 
 def _state(one: Parameter, p: Any, optimizer: Any, *, turned: bool) -> dict[str, Any]:
     """What torch keeps of one parameter; nothing of one that has not begun, where torch would make it."""
-    import torch
-
     method = one.method
     assert method is not None
     assert one.state is not None
@@ -145,20 +141,14 @@ def _state(one: Parameter, p: Any, optimizer: Any, *, turned: bool) -> dict[str,
 
 def _array(tensor: Any) -> np.ndarray:
     """A tensor's values, of their own dtype."""
-    import torch
-
     kept = tensor.detach().cpu()
     if kept.dtype is torch.bfloat16:
-        from ml_dtypes import bfloat16
-
         return kept.float().numpy().astype(bfloat16)
     return kept.numpy().copy()
 
 
 def _tensor(array: np.ndarray) -> Any:
     """A tensor of its own memory; of float32 for 16 bits, which torch narrows where it keeps them."""
-    import torch
-
     return torch.from_numpy(np.array(array, dtype=wide(array.dtype), order="C"))
 
 
