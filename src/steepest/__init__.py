@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .races import race as race
     from .races import save as save
     from .reports import report as report
+    from .rules import rule as rule
     from .search import hill_climb as hill_climb
     from .training import Run as Run
     from .training import climb_network as climb_network
@@ -59,6 +60,7 @@ _HOMES = {
     "problems": ("Model", "NetworkProblem", "Problem", "check_gradient", "network"),
     "races": ("Race", "race", "save"),
     "reports": ("report",),
+    "rules": ("rule",),
     "search": ("hill_climb",),
     "training": ("Run", "climb_network", "fit"),
 }  # fmt: skip

@@ -39,7 +39,7 @@ def _transformation(dialect: Dialect, options: Mapping[str, Any]) -> optax.Gradi
     by_rank = _methods(dialect, options)
     mu_dtype = options.get("mu_dtype") or options.get("accumulator_dtype")
     fields = list(dict.fromkeys(name for method, _ in by_rank.values() for name in method.fields.values()))
-    scalars = frozenset(name for method, _ in by_rank.values() for name in method.scalars)
+    scalars = frozenset(name for method, _ in by_rank.values() for name in method.shared)
     State = _state_type(("count", *fields))
 
     def init(params: Any) -> Any:
@@ -160,18 +160,30 @@ def _check(name: str, options: Mapping[str, Any]) -> None:
                 raise ValueError(f"{argument} of {name} must be {words}; received {value}. Try {usual}.")
 
 
-def drop_in(native: Dialect, like: Callable | None = None) -> Callable[..., optax.GradientTransformationExtraArgs]:
-    """The function that stands in for optax's of the same name.
+def drop_in(native: Dialect) -> Callable[..., optax.GradientTransformationExtraArgs]:
+    """The function that stands in for optax's of the same name, with its signature."""
+    theirs = inspect.signature(getattr(optax, native.name, None) or getattr(optax.contrib, native.name)).parameters
+    return _made(native, {name: one.kind for name, one in theirs.items()}, f"optax.{native.name}")
 
-    like: a function whose parameters say which are keyword-only; optax's own if it has one of that name.
+
+def from_rule(rule: rules.Rule) -> Callable[..., optax.GradientTransformationExtraArgs]:
+    """The function that makes a ``GradientTransformation`` of any rule, its own knobs being keyword-only.
+
+    Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the parameter.
     """
-    like = like or getattr(optax, native.name, None) or getattr(optax.contrib, native.name, None)
-    kinds = {} if like is None else {name: one.kind for name, one in inspect.signature(like).parameters.items()}
+    return _made(dialects.of(rule, "optax"), {"learning_rate": inspect.Parameter.POSITIONAL_OR_KEYWORD}, rule.__name__)
+
+
+def _made(native: Dialect, kinds: Mapping[str, Any], name: str) -> Callable[..., optax.GradientTransformationExtraArgs]:
+    """A function for a dialect.
+
+    kinds: of its arguments, which are keyword-only otherwise.  name: what its docstring calls it.
+    """
     kind = inspect.Parameter
     parameters = [
         kind(
             argument.name,
-            kinds.get(argument.name, kind.POSITIONAL_OR_KEYWORD),
+            kinds.get(argument.name, kind.KEYWORD_ONLY),
             default=kind.empty if argument.default is REQUIRED else argument.default,
         )
         for argument in native.arguments
@@ -189,14 +201,14 @@ def drop_in(native: Dialect, like: Callable | None = None) -> Callable[..., opta
 
     make.__signature__ = signature  # type: ignore[attr-defined]
     make.__name__ = make.__qualname__ = native.name
-    make.__doc__ = f"optax.{native.name} in the dialect of choice: optax, textbook, torch or keras."
+    make.__doc__ = f"{name} in the dialect of choice: optax, textbook, torch or keras."
     return make
 
 
 _FUNCTIONS = {native.name: drop_in(native) for native in dialects.FRAMEWORKS["optax"]}
 globals().update(_FUNCTIONS)
 
-__all__ = list(_FUNCTIONS)
+__all__ = ["from_rule", *_FUNCTIONS]  # noqa: PLE0604 - made from the table of dialects
 
 if TYPE_CHECKING:
 

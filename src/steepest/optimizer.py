@@ -174,13 +174,13 @@ def _split(groups: list[_Group], arrays: list[Any], leaves: list[Any]) -> list[A
 
 
 def optimizer(
-    name: str,
+    rule: str | rules.Rule,
     learning_rate: float | Schedule | None = None,
     *,
     transforms: tuple[Callable[..., Any], ...] = (),
     **hyperparameters: float,
 ) -> Optimizer:
-    """An optimizer by the name of its rule.
+    """An optimizer by its rule, or the rule's name.
 
     learning_rate: a number, a schedule, or None for the rule's usual one.  hyperparameters: the rule's own.
     Raises InputError for an unknown name or hyperparameter (naming the nearest), for numbers out of range and for
@@ -189,7 +189,7 @@ def optimizer(
     >>> optimizer("adam", 1e-3, b1=0.8).hyperparameters
     {'b1': 0.8, 'b2': 0.999, 'epsilon': 1e-08, 'epsilon_root': 0.0}
     """
-    rule = rules.find(name)
+    rule = rules.find(rule)
     knobs = rules.hyperparameters(rule)
     for knob, value in hyperparameters.items():
         if knob not in knobs:

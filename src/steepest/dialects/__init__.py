@@ -9,11 +9,11 @@ from ._document import document as document
 from ._find import FRAMEWORKS as FRAMEWORKS
 from ._find import find as find
 from ._find import like as like
-from ._find import of as of
 from ._method import Method as Method
 from ._named import Named as Named
 from ._named import named as named
 from ._named import rule_called as rule_called
+from ._own import of as of
 from ._table import Cell as Cell
 from ._table import Comparison as Comparison
 from ._table import Row as Row

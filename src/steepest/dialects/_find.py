@@ -5,55 +5,18 @@ from types import MappingProxyType
 
 from .. import rules
 from ..errors import InputError, unknown
-from ._dialect import LEARNING_RATE, Argument, Case, Dialect, textbook
+from ._dialect import Dialect, textbook
 from ._keras import KERAS
 from ._optax import OPTAX
+from ._own import family_of, written
 from ._torch import TORCH
-
-# What a rule's family is, where it is not the rule's own name.
-_FAMILIES = {"momentum": "sgd", "nesterov": "sgd", "nesterov_lookahead": "sgd", "rmsprop_momentum": "rmsprop"}
-
-
-# The same rule as frameworks compute it, where that is another rule with weight decay around it.
-_ALSO = {rules.adamw: Case(rules.adam, {field: field for field in rules.adam.state._fields}, weight_decay="decoupled")}
-
-
-def of(rule: rules.Rule) -> Dialect:
-    """The dialect ``textbook`` of one rule, known here or not: the rule as it is written, under its own names.
-
-    Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the parameter.
-
-    >>> from steepest.rules import lion
-    >>> of(lion).defaults
-    {'learning_rate': 0.0001, 'b1': 0.9, 'b2': 0.99, 'weight_decay': 0.0}
-    """
-    if not hasattr(rule, "state"):
-        raise InputError(f"{rule!r} is not a rule. Mark the function with @steepest.rules.rule(State).")
-    if rule.look_ahead is not None:
-        raise InputError(
-            f"{rule.__name__} wants its gradient elsewhere than at the parameter, where every framework takes it. "
-            "Use steepest.optimizer."
-        )
-    return _written(_FAMILIES.get(rule.__name__, rule.__name__), [rule], rule.__name__)
-
-
-def _written(family: str, members: Sequence[rules.Rule], name: str) -> Dialect:
-    """The rules of a family as they are written, under their own names."""
-    first = members[0]
-    knobs = {knob: value for rule in members for knob, value in rules.hyperparameters(rule).items()}
-    arguments = [Argument("learning_rate", first.usual_learning_rate, LEARNING_RATE)]
-    arguments += [Argument(knob, default, knob) for knob, default in knobs.items()]
-    cases = [Case(rule, {field: field for field in rule.state._fields}) for rule in members]
-    cases += [_ALSO[rule] for rule in members if rule in _ALSO]
-    fallback = of(first.fallback) if first.fallback else None
-    return Dialect("textbook", name, family, tuple(arguments), tuple(cases), fallback=fallback)
 
 
 def _textbook() -> tuple[Dialect, ...]:
     families: dict[str, list[rules.Rule]] = {}
-    for name, rule in rules.ALL.items():
-        families.setdefault(_FAMILIES.get(name, name), []).append(rule)
-    return tuple(_written(family, members, family) for family, members in families.items())
+    for rule in rules.ALL.values():
+        families.setdefault(family_of(rule), []).append(rule)
+    return tuple(written(family, members, family) for family, members in families.items())
 
 
 FRAMEWORKS: Mapping[str, Sequence[Dialect]] = MappingProxyType(

@@ -3,11 +3,14 @@
 from .. import rules
 from ._dialect import CASE, FALLBACK, LEARNING_RATE, MECHANICS, WEIGHT_DECAY, Argument, Case, Dialect
 
-_BASE = (
+# What its base class takes.
+BASE = (
     ("clipnorm", None), ("clipvalue", None), ("global_clipnorm", None), ("use_ema", False), ("ema_momentum", 0.99),
     ("ema_overwrite_frequency", None), ("loss_scale_factor", None), ("gradient_accumulation_steps", None),
     ("name", None),
 )  # fmt: skip
+# What names variables that a rule for matrices leaves to its fall-back.
+EXCLUDED = (("exclude_layers", None), ("exclude_embeddings", True))
 
 
 def _arguments(learning_rate: float, *own: Argument, weight_decay: float | None = None) -> tuple[Argument, ...]:
@@ -15,7 +18,7 @@ def _arguments(learning_rate: float, *own: Argument, weight_decay: float | None 
     decay = Argument("weight_decay", weight_decay, WEIGHT_DECAY)
     rate = Argument("learning_rate", learning_rate, LEARNING_RATE)
     first = (rate, *own, decay) if weight_decay is None else (rate, decay, *own)
-    return (*first, *(Argument(name, default, MECHANICS) for name, default in _BASE))
+    return (*first, *(Argument(name, default, MECHANICS) for name, default in BASE))
 
 
 _EPSILON = Argument("epsilon", 1e-7, "epsilon")
@@ -36,8 +39,8 @@ _MUON_ARGUMENTS = (
     Argument("learning_rate", 0.001, LEARNING_RATE), Argument("adam_beta_1", 0.9, FALLBACK),
     Argument("adam_beta_2", 0.999, FALLBACK), Argument("adam_weight_decay", 0.004, FALLBACK),
     Argument("epsilon", 1e-7, FALLBACK), Argument("weight_decay", 0.004, WEIGHT_DECAY),
-    *(Argument(name, default, MECHANICS) for name, default in _BASE),
-    Argument("exclude_layers", None, MECHANICS), Argument("exclude_embeddings", True, MECHANICS),
+    *(Argument(name, default, MECHANICS) for name, default in BASE),
+    *(Argument(name, default, MECHANICS) for name, default in EXCLUDED),
     Argument("muon_a", 3.4445, CASE), Argument("muon_b", -4.775, CASE), Argument("muon_c", 2.0315, CASE),
     Argument("adam_lr_ratio", 1, FALLBACK), Argument("momentum", 0.95, "momentum"), Argument("ns_steps", 5, CASE),
     Argument("nesterov", True, CASE), Argument("rms_rate", 0.2, "rms"),

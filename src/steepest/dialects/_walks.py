@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import rules
-from ._find import FRAMEWORKS, of
+from ._find import FRAMEWORKS
 from ._method import Method
 from ._named import EQUALS, Named, named
+from ._own import of
 
 START = (-1.2, 1.0)
 MINIMUM = (1.0, 1.0)

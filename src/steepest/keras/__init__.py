@@ -14,11 +14,12 @@ except ImportError as error:
 from ..dialects import FRAMEWORKS as _FRAMEWORKS
 from ._optimizer import Optimizer as Optimizer
 from ._optimizer import drop_in as _drop_in
+from ._optimizer import from_rule as from_rule
 
 _CLASSES = {native.name: _drop_in(native) for native in _FRAMEWORKS["keras"]}
 globals().update(_CLASSES)
 
-__all__ = ["Optimizer", *_CLASSES]  # noqa: PLE0604 - made from the table of dialects
+__all__ = ["Optimizer", "from_rule", *_CLASSES]  # noqa: PLE0604 - made from the table of dialects
 
 if TYPE_CHECKING:
 

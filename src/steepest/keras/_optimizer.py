@@ -80,12 +80,15 @@ class Optimizer(keras.optimizers.Optimizer):
         self.shared = {
             name: keras.Variable(float(first[name]), dtype=kind, trainable=False, name=name)
             for name in self._usual.method.fields.values()
-            if name in self._usual.method.scalars
+            if name in self._usual.method.shared
         }
 
     def _array(self, variable: Any, part: Part, name: str) -> Any:
         first = float(part.method.initial_state(np.zeros(()))[name])
-        return self.add_variable_from_reference(variable, name, keras.initializers.Constant(first))
+        initializer = keras.initializers.Constant(first)
+        if name in part.method.scalars:  # a number for each variable
+            return self.add_variable((), initializer, wide(variable.dtype), name=name)
+        return self.add_variable_from_reference(variable, name, initializer)
 
     def add_variable_from_reference(self, reference_variable: Any, name: Any = None, initializer: Any = "zeros") -> Any:
         """A variable beside the reference, named as Keras would name it; float32 beside 16 bits."""
@@ -175,6 +178,25 @@ def _blocks(native: Dialect, names: list[str]) -> list[list[str]]:
 
 def drop_in(native: Dialect) -> type[Optimizer]:
     """The class that stands in for Keras's of the same name, with its signature."""
+    return _made(native, "steepest", __name__.rpartition(".")[0], f"keras.optimizers.{native.name}")
+
+
+def from_rule(rule: rules.Rule) -> type[Optimizer]:
+    """The ``keras.optimizers.Optimizer`` of any rule: its own knobs, and what Keras's base class takes.
+
+    A rule named ``my_rule`` makes the class ``MyRule``, registered under the rule's module: a saved model that was
+    compiled with it loads wherever that module has been imported.
+    Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the parameter.
+    """
+    native = dialects.of(rule, "keras")
+    return _made(native, rule.__module__, rule.__module__, native.name)
+
+
+def _made(native: Dialect, package: str, home: str, name: str) -> type[Optimizer]:
+    """A class for a dialect.
+
+    package: under which Keras registers it.  home: its module.  name: what its docstring calls it.
+    """
     kind = inspect.Parameter
     told = [kind(one.name, kind.POSITIONAL_OR_KEYWORD, default=one.default) for one in native.arguments]
     own = kind("dialect", kind.KEYWORD_ONLY, default=native.framework)
@@ -190,7 +212,7 @@ def drop_in(native: Dialect) -> type[Optimizer]:
             raise ValueError(str(error)) from None
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
-    doc = f"keras.optimizers.{native.name}; dialect: keras, textbook, torch or optax."
-    made: Callable[[type], Any] = keras.saving.register_keras_serializable(package="steepest", name=native.name)
-    body = {"__init__": __init__, "native": native, "__doc__": doc, "__module__": __name__.rpartition(".")[0]}
+    doc = f"{name}; dialect: keras, textbook, torch or optax."
+    made: Callable[[type], Any] = keras.saving.register_keras_serializable(package=package, name=native.name)
+    body = {"__init__": __init__, "native": native, "__doc__": doc, "__module__": home}
     return made(type(native.name, (Optimizer,), body))

@@ -21,7 +21,7 @@ class Part:
 
     def __init__(self, method: Method, knobs: Mapping[str, str], ratio: str | None = None):
         self.method, self.knobs, self.ratio = method, knobs, ratio
-        self.arrays = tuple(name for name in method.fields.values() if name not in method.scalars)
+        self.arrays = tuple(name for name in method.fields.values() if name not in method.shared)
 
     def numbers(self, optimizer: "Optimizer", learning_rate: Any, *, decays: bool) -> dict[str, Any]:
         """The method's numbers now.

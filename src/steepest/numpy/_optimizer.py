@@ -43,11 +43,14 @@ _NUMPY = Library(
 
 
 class _Way(NamedTuple):
-    """How an array is moved: the method, its numbers but the learning rate, and names of the state's scalars."""
+    """How an array is moved.
+
+    numbers: the method's, without the learning rate.  shared: names of the state's scalars that arrays may share.
+    """
 
     method: Method
     numbers: dict[str, float]
-    scalars: tuple[str, ...]
+    shared: tuple[str, ...]
 
 
 class Optimizer:
@@ -101,7 +104,7 @@ class Optimizer:
         alike: dict[tuple, list[str]] = {}
         for name, g in given.items():
             way, state = self._ways[name], self._states[name]
-            own = [state[part] for part in way.scalars]
+            own = [state[part] for part in way.shared]
             kind = (id(way), self._arrays[name].dtype, g.dtype, self._counts[name], *own)
             alike.setdefault(kind, []).append(name)
         for names in alike.values():
@@ -128,11 +131,11 @@ class Optimizer:
         def columns(parts: tuple[str, ...]) -> Columns:
             return [list(arrays), list(taken), *([state[part] for state in states] for part in parts)]
 
-        values = self._counts[names[0]] + 1, *(states[0][part] for part in way.scalars)
+        values = self._counts[names[0]] + 1, *(states[0][part] for part in way.shared)
         scalars = self._memory.move(way.method, self._numbers(names[0]), values, layout, columns, key=key)
-        if way.scalars:
+        if way.shared:
             for state in states:
-                state.update(zip(way.scalars, scalars, strict=True))
+                state.update(zip(way.shared, scalars, strict=True))
 
     def _whole(self, names: list[str], gradients: Mapping[str, np.ndarray], key: int | None) -> None:
         """Move arrays by a rule that wants each whole."""
@@ -221,7 +224,7 @@ def _way(spoken: Dialect, chosen: Mapping[str, Any], given: Mapping[str, Any] = 
             f"received weight_decay={numbers['weight_decay']}. Try AdamW, or dialect='torch'."
         )
     checked = {name: rules.checked(name, value) for name, value in numbers.items()}
-    return _Way(method, checked, tuple(name for name in method.fields.values() if name in method.scalars))
+    return _Way(method, checked, tuple(name for name in method.fields.values() if name in method.shared))
 
 
 def _wide(dtype: np.dtype) -> np.dtype:
@@ -233,7 +236,7 @@ def _first_state(way: _Way, parameter: np.ndarray) -> dict[str, Any]:
     """The state before the first step, its arrays in memory like the parameter's."""
     firsts = way.method.initial_state(np.zeros((), _wide(parameter.dtype)))
     return {
-        part: float(first) if part in way.scalars else np.full_like(parameter, first, first.dtype, subok=False)
+        part: float(first) if part in way.method.scalars else np.full_like(parameter, first, first.dtype, subok=False)
         for part, first in firsts.items()
     }
 

@@ -66,7 +66,7 @@ class Plan:
 
 
 def plan_race(
-    optimizers: Iterable[str | Optimizer] | None = None,
+    optimizers: Iterable[str | rules.Rule | Optimizer] | None = None,
     *,
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,
@@ -74,12 +74,14 @@ def plan_race(
 ) -> Plan:
     """Plan a race.
 
-    optimizers: names or Optimizers; None takes the nine of the lecture.  learning_rates: how many half decades around
-    each one's usual rate (or a given Optimizer's own), the same number for all; or the rates themselves.
+    optimizers: names, rules or Optimizers; None takes the nine of the lecture.
+    learning_rates: how many half decades around each one's usual rate (or a given Optimizer's own), the same number for
+    all; or the rates themselves.
     seeds: how many, or which.  Raises InputError for unknown names, rates out of range, or nothing to run.
     """
     given = [
-        optimizer(one) if isinstance(one, str) else one for one in (rules.RULES if optimizers is None else optimizers)
+        one if isinstance(one, Optimizer) else optimizer(one)
+        for one in (rules.RULES if optimizers is None else optimizers)
     ]
     if not given:
         raise InputError(f"A race needs at least one optimizer; received none. Allowed: {', '.join(rules.RULES)}.")

@@ -11,7 +11,7 @@ import polars as pl
 
 from ..optimizer import Optimizer
 from ..problems import Minimised, Model, NetworkProblem
-from ..rules import proper_name
+from ..rules import Rule, proper_name
 from ..training import Run, Settings, fit_instance, steps_per_epoch
 from ._execute import Ended, execute
 from ._plan import Plan, plan_race, seconds_at_most
@@ -92,7 +92,7 @@ class Race:
 
 def race(
     problem: Minimised,
-    optimizers: Sequence[str | Optimizer] | Plan | None = None,
+    optimizers: Sequence[str | Rule | Optimizer] | Plan | None = None,
     *,
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,

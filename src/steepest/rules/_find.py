@@ -80,12 +80,16 @@ def _letters(name: str) -> str:
 _BY_LETTERS = MappingProxyType({_letters(name): rule for name, rule in ALL.items()})
 
 
-def find(name: str) -> Rule:
+def find(name: str | Rule) -> Rule:
     """The rule of that name, in any case and with any separators; InputError names the nearest where there is none.
+
+    A rule is found as it is.
 
     >>> find("RMSProp").__name__, find("Nesterov-Lookahead").__name__
     ('rmsprop', 'nesterov_lookahead')
     """
+    if not isinstance(name, str) and hasattr(name, "state"):
+        return name
     letters = _letters(str(name))
     if letters not in _BY_LETTERS:
         raise unknown("optimizer", name, ALL)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, cast, get_args
 
 from ..arrays import Array, Scalar, full_like
+from ..errors import InputError
 
 Needs = Mapping[str, Mapping[str, tuple[str, ...]]]  # a state's field -> a choice -> its values that need the field
 
@@ -51,15 +52,50 @@ def rule(
     elementwise: whether each entry moves by its own gradient alone; False where the rule wants a whole array.
     fallback: the rule for what is not a matrix, where this one is for matrices alone; it takes the knobs it shares.
     needs: fields that only some choices keep, ``{"m": {"around": ("mean",)}}``; they are None otherwise.
+    Raises InputError, saying what to write, where the state or the function is not as a rule has them.
     """
+    _check_state(state)
 
     def mark(function: Callable) -> Rule:
+        _check_function(function)
         marked = cast(Rule, function)
         marked.state, marked.look_ahead, marked.usual_learning_rate = state, look_ahead, usual_learning_rate
         marked.elementwise, marked.fallback, marked.needs = elementwise, fallback, needs
         return marked
 
     return mark
+
+
+def _check_state(state: type[Any]) -> None:
+    if not isinstance(state, type) or not hasattr(state, "_field_defaults"):
+        raise InputError(
+            f"A rule's state is a NamedTuple class; received {state!r}. Try class MyState(NamedTuple): ..."
+        )
+    for name in state._fields:
+        kind = state.__annotations__.get(name)
+        if name not in state._field_defaults or (kind is not Array and kind is not Scalar):
+            raise InputError(
+                f"The field {name} of {state.__name__} must be annotated Array or Scalar of steepest.arrays, not as a "
+                f"string (leave out `from __future__ import annotations`), and have its first value. "
+                f"Try {name}: Array = 0.0."
+            )
+
+
+def _check_function(function: Callable) -> None:
+    name, parameters = getattr(function, "__name__", repr(function)), inspect.signature(function).parameters
+    placed = [one for one, parameter in parameters.items() if parameter.kind is not parameter.KEYWORD_ONLY]
+    if len(placed) < 3 or "learning_rate" not in parameters or "learning_rate" in placed[:3]:
+        raise InputError(
+            f"{name} must take a gradient, a state, a step count and, by keyword, the learning rate and its knobs; "
+            f"received {name}{inspect.signature(function)}. Try def {name}(g, state, t, *, learning_rate, ...)."
+        )
+    for one, parameter in parameters.items():
+        if parameter.kind is not parameter.KEYWORD_ONLY or one in ("learning_rate", "parameter"):
+            continue
+        if isinstance(parameter.default, str) and parameter.default not in get_args(parameter.annotation):
+            raise InputError(
+                f"The choice {one} of {name} must list its words. Try {one}: Literal[{parameter.default!r}, ...]."
+            )
 
 
 def initial_state(rule: Rule, parameter: Array, **choices: str) -> Any:

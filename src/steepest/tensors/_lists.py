@@ -147,5 +147,5 @@ def move_each(
         step, new = method(p.to(kind), g.to(kind), state, values[0], numbers)
         p.copy_(p.to(kind) + step)
         for name in method.fields.values():
-            state[name].copy_(new[name])
+            state[name].copy_(torch.as_tensor(new[name]))
     return ()

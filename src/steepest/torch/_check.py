@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from .. import rules
 from ..dialects import Dialect, Method
 
 _REAL = {torch.float64, torch.float32, torch.bfloat16, torch.float16}
@@ -38,6 +39,8 @@ def check_options(native: Dialect, options: Mapping[str, Any]) -> None:
                 )
             if not holds(float(value)):
                 raise ValueError(f"{argument.name} must be {words}; received {float(value)}. Try {usual}.")
+        elif argument.name == argument.means and value is not None and argument.default is not False:  # a rule's knob
+            rules.checked(argument.name, value)
     if options.get("nesterov") and not (options["momentum"] > 0 and options.get("dampening", 0) == 0):
         raise ValueError(
             f"nesterov needs a momentum above 0 and no dampening; received momentum={options['momentum']} "

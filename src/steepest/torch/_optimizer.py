@@ -2,13 +2,13 @@
 
 import inspect
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from .. import dialects
+from .. import dialects, rules
 from ..dialects import Dialect, Method
 from ..errors import InputError
 from ..tensors import Alike, Memory, Scalars, move_each, move_lists, wide
@@ -52,7 +52,9 @@ class Optimizer(torch.optim.Optimizer):
         try:
             check_options(type(self).native, self.param_groups[-1])
             method, _ = self._method(self.param_groups[-1])
-            check_parameters(self.param_groups[-1]["params"], type(self).__name__, matrices=not method.rule.elementwise)
+            check_parameters(
+                self.param_groups[-1]["params"], type(self).__name__, matrices=method.rule.fallback is not None
+            )
         except InputError as error:
             del self.param_groups[-1]
             raise ValueError(str(error)) from None
@@ -117,7 +119,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _values(self, scalars: Scalars, states: list[dict], fresh: set[int], method: Method) -> np.ndarray:
         """(parameters, 1 + scalars): the step count of the step to come, and the method's scalars, as they stand."""
-        names = [name for name in method.fields.values() if name in method.scalars]
+        names = [name for name in method.fields.values() if name in method.shared]
         if counts_steps(type(self).native):
             values = scalars.gather(states, ["step", *names])
             values[:, 0] += 1
@@ -148,7 +150,7 @@ class Optimizer(torch.optim.Optimizer):
             if name in state:
                 continue
             if name in method.scalars:
-                state[name] = value.to(single)
+                state[name] = value.to(single if name in method.shared else wide(p.dtype))
             else:
                 filled = torch.empty_like(p, dtype=wide(p.dtype), memory_format=torch.preserve_format)
                 state[name] = filled.fill_(value.item())
@@ -219,13 +221,31 @@ def _spoken(native: Dialect, dialect: str) -> Dialect:
 
 def drop_in(native: Dialect) -> type[Optimizer]:
     """The class that stands in for torch's of the same name, with its signature."""
+    theirs = inspect.signature(getattr(torch.optim, native.name)).parameters
+    home = __name__.rpartition(".")[0]  # where pickle finds the class
+    return _made(native, {name: one.kind for name, one in theirs.items()}, home, f"torch.optim.{native.name}")
+
+
+def from_rule(rule: rules.Rule) -> type[Optimizer]:
+    """The ``torch.optim.Optimizer`` of any rule: its own knobs, and ``lr`` and ``maximize`` as everywhere in torch.
+
+    A rule named ``my_rule`` makes the class ``MyRule``; to be pickled it must stand under that name in the module of
+    the rule. A rule with a fall-back moves matrices alone, as torch's Muon does.
+    Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the parameter.
+    """
+    native = dialects.of(rule, "torch")
+    return _made(native, {"lr": inspect.Parameter.POSITIONAL_OR_KEYWORD}, rule.__module__, native.name)
+
+
+def _made(native: Dialect, kinds: Mapping[str, Any], home: str, name: str) -> type[Optimizer]:
+    """A class for a dialect.
+
+    kinds: of its arguments, which are keyword-only otherwise.  home: its module.  name: what its docstring calls it.
+    """
     kind = inspect.Parameter
     parameters = [kind("self", kind.POSITIONAL_OR_KEYWORD), kind("params", kind.POSITIONAL_OR_KEYWORD)]
-    theirs = (
-        inspect.signature(getattr(torch.optim, native.name)).parameters if hasattr(torch.optim, native.name) else {}
-    )
     for argument in native.arguments:
-        parameters.append(kind(argument.name, theirs[argument.name].kind, default=argument.default))
+        parameters.append(kind(argument.name, kinds.get(argument.name, kind.KEYWORD_ONLY), default=argument.default))
     parameters.append(kind("dialect", kind.KEYWORD_ONLY, default="torch"))
     parameters.append(kind("stochastic_rounding", kind.KEYWORD_ONLY, default=False))
     signature = inspect.Signature(parameters)
@@ -242,16 +262,15 @@ def drop_in(native: Dialect) -> type[Optimizer]:
         Optimizer.__init__(self, params, options, dialect, at_random)
 
     __init__.__signature__ = signature  # type: ignore[attr-defined]
-    home = __name__.rpartition(".")[0]  # where pickle finds the class
-    body = {"__init__": __init__, "native": native, "__doc__": _told(native), "__module__": home}
+    body = {"__init__": __init__, "native": native, "__doc__": _told(native, name), "__module__": home}
     return type(native.name, (Optimizer,), body)
 
 
-def _told(native: Dialect) -> str:
-    rules = dict.fromkeys(case.rule for case in native.cases)
+def _told(native: Dialect, name: str) -> str:
+    by = dict.fromkeys(case.rule.__name__ for case in native.cases)
     notes = "\n".join(f"    {note}" for note in native.notes)
     return (
-        f"torch.optim.{native.name} in one pass over memory, by {', '.join(rule.__name__ for rule in rules)}.\n\n"
+        f"{name} in one pass over memory, by {', '.join(by)}.\n\n"
         f"    dialect: whose mathematics and defaults: torch, textbook, keras or optax.\n"
         f"    stochastic_rounding: round 16-bit parameters at random, so that small steps are not lost.\n{notes}\n"
     )

@@ -13,6 +13,7 @@ from ..errors import InputError
 from ..optimizer import Adam, Optimizer
 from ..optimizer import optimizer as named
 from ..problems import Instance, Minimised, start
+from ..rules import Rule
 from ._loop import DIVERGED as DIVERGED_CODE
 from ._loop import RUNNING, Parts, Patience, Progress, begin, first_losses, train_epochs
 from ._loop import STOPPED as STOPPED_CODE
@@ -38,7 +39,7 @@ Watch = Callable[[int, float, float], bool]  # (epoch, train loss, watched loss)
 
 def fit(
     problem: Minimised,
-    optimizer: Optimizer | str | None = None,
+    optimizer: Optimizer | Rule | str | None = None,
     *,
     epochs: int = 100,
     batch_size: int | Literal["all"] | None = None,
@@ -47,7 +48,7 @@ def fit(
     seed: int = 0,
     watch: Watch | None = None,
 ) -> Run:
-    """Minimise a problem with an optimizer: Adam if none is given, a name for one at its usual rate.
+    """Minimise a problem with an optimizer: Adam if none is given, a rule or a name for one at its usual rate.
 
     epochs, batch_size, patience, sampling: as in ``Settings``.  seed: fixes the split, the start and the minibatches.
     watch: called every half second or so with the epoch, the training and the watched loss; the run ends, interrupted,
@@ -65,7 +66,9 @@ def fit(
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
         raise InputError(f"seed must be a whole number from 0 to {_LARGEST_SEED}; received {seed!r}. Try 0.")
     (instance,) = problem.instances([seed])
-    chosen = named(optimizer) if isinstance(optimizer, str) else optimizer or Adam()
+    chosen = optimizer or Adam()
+    if not isinstance(chosen, Optimizer):
+        chosen = named(chosen)
     return fit_instance(problem, instance, chosen, settings, seed=int(seed), watch=watch)
 
 
