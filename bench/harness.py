@@ -154,6 +154,21 @@ def steady(train: Callable[[], int], given: argparse.Namespace, at_least: float 
     }
 
 
+def turns(steps: Mapping[str, Callable[[], object]], count: int, warm: int = 2) -> dict[str, list[float]]:
+    """Seconds of each contestant of one process in *count* turns; their order turns round each time.
+
+    warm: turns before those, which compile and touch everything.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for turn in range(-warm, count):
+        for name in list(steps)[:: 1 if turn % 2 else -1]:
+            began = time.perf_counter()
+            steps[name]()
+            if turn >= 0:
+                taken[name].append(time.perf_counter() - began)
+    return taken
+
+
 def missing(rounds: Sequence[Mapping[str, Figures]], name: str) -> str | None:
     """Why a contestant was not measured; None where it was, in every round."""
     for figures in rounds:

@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-SCRIPTS = ("start_up", "compilations", "fit_small", "fit_large", "fit_rows", "race_digits", "quality", "torch_step")
+SCRIPTS = (
+    "start_up", "compilations", "fit_small", "fit_large", "fit_rows", "race_digits", "quality", "torch_step",
+    "optax_step", "keras_fit",
+)  # fmt: skip
 
 
 def run(name: str, options: list[str]) -> list[str]:

@@ -188,6 +188,31 @@ def test_keras_takes_its_steps(work):
     assert '"first_steps": 32' in told
 
 
+def test_turns_change_who_goes_first(bench):
+    calls: list[str] = []
+    taken = bench("harness").turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2, warm=1)
+    assert "".join(calls) in ("abbaab", "baabba")
+    assert [len(times) for times in taken.values()] == [2, 2]
+
+
+def test_optax_steps_are_told_with_their_memory(bench):
+    script = bench("optax_step")
+    figures = script._measure("Adam", script.MANY)(SHORT)
+    assert figures["steepest"] > 0
+    assert figures["memory"] == 1.0
+    import optax
+
+    step = script.Step(optax.adam(1e-3), 1, 1024**2)
+    assert step.pages() == 4 * 4 * 1024**2 // 4096 + 1  # parameter, gradient, two moments, and a page of scalars
+
+
+def test_keras_fits_beside_itself(work):
+    needs("keras")
+    script = [BENCH / "keras_fit.py", "--only", "jax, 64-64-64-10, Adam", "--work", work.work, "--short"]
+    told = subprocess.run([sys.executable, *script], capture_output=True, text=True, check=True).stdout
+    assert '"ratio": ' in told
+
+
 # --- what the scripts reckon
 
 
