@@ -63,7 +63,7 @@ def train(dialect, options, starts, gradients, libraries=LIBRARY):
         for given in gradients:
             there = [(keras.ops.convert_to_tensor(g), p) for g, p in zip(given, places, strict=True) if g is not None]
             optimizer.apply(*zip(*there, strict=True))
-        return [keras.ops.convert_to_numpy(place) for place in places], lambda name: variable(optimizer, name)
+        return [keras.ops.convert_to_numpy(place.value) for place in places], lambda name: variable(optimizer, name)
     transformation, places = maker(), [jnp.asarray(start) for start in starts]
     state = transformation.init(places)
     for given in gradients:
@@ -80,7 +80,7 @@ def variable(optimizer, name):
         if name == "u_product"
         else [one for one in optimizer.variables if one.name == f"place_{name}"]
     )
-    return keras.ops.convert_to_numpy(found)
+    return keras.ops.convert_to_numpy(found.value)
 
 
 def optax_part(state, name):

@@ -116,6 +116,18 @@ def test_what_is_not_there_is_none():
     assert cell("nadam", "momentum_decay", "optax")[0].value == math.inf
 
 
+def test_a_rule_of_one_s_own_is_in_the_textbook_alone():
+    @rules.rule(rules.SGDState)
+    def slow(g, state, t, *, learning_rate, slowness=2.0):
+        return -learning_rate * g / slowness, state
+
+    comparison = dialects.compare(slow)
+    assert {framework: call and str(call) for framework, call in comparison.calls.items()} == {
+        "textbook": "slow", "torch": None, "keras": None, "optax": None,
+    }  # fmt: skip
+    assert {row.key: row.cells["textbook"].arguments for row in comparison.rows}["slowness"] == {"slowness": 2.0}
+
+
 @pytest.mark.parametrize(
     ("framework", "rule", "call"),
     [

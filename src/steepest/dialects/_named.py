@@ -9,6 +9,7 @@ from .. import rules
 from ..errors import unknown
 from ._dialect import Case, Dialect
 from ._find import FRAMEWORKS
+from ._own import of
 
 # A framework takes the gradient at the parameter: a rule that wants it ahead is there as its equal that does not.
 EQUALS: Mapping[rules.Rule, rules.Rule] = MappingProxyType({rules.nesterov_lookahead: rules.nesterov})
@@ -40,8 +41,9 @@ class Named:
 
 
 def textbook_of(rule: rules.Rule) -> Dialect:
-    """The textbook's dialect with this rule: that of its family."""
-    return next(dialect for dialect in FRAMEWORKS["textbook"] if rule in [case.rule for case in dialect.cases])
+    """The textbook's dialect with this rule: that of its family, or of the rule alone where nobody knows it."""
+    known = (dialect for dialect in FRAMEWORKS["textbook"] if rule in [case.rule for case in dialect.cases])
+    return next(known, None) or of(rule)
 
 
 def named(framework: str, rule: rules.Rule) -> Named | None:
