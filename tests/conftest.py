@@ -23,5 +23,5 @@ def mixed_csv(tmp_path: Path) -> Path:
     return path
 
 
-# A program of its own, which test_keras starts with a backend to try.
-collect_ignore = ["keras_driver.py"]
+# Programs of their own, which tests start with a backend to try.
+collect_ignore = ["keras_driver.py", "convert_driver.py"]

@@ -20,6 +20,17 @@ X, Y = (np.random.default_rng(0).normal(size=(8, width)) for width in (4, 2))
 RATE = 0.03125
 
 
+def float64():
+    """A fixture: float64 by default in each framework, for one test."""
+    torch.set_default_dtype(torch.float64)  # NAdam keeps its product in the default dtype
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")  # a Sequential casts its input to it
+    with jax.enable_x64(True):
+        yield
+    keras.config.set_dtype_policy(policy)
+    torch.set_default_dtype(torch.float32)
+
+
 def start(seed):
     """Weights of a network 4-3-2, kernels as (in, out)."""
     random = np.random.default_rng(seed)

@@ -1,14 +1,15 @@
 """Training that is moved in the middle between torch, Keras and optax goes on as if it had stayed."""
 
 import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
 
-import jax
-import keras
 import numpy as np
 import pytest
-import torch
 
-from .convert_runs import RUNS, begun, counterpart_run, values
+from .convert_runs import RUNS, begun, counterpart_run, float64, values
 
 # Far from every default, so that a misplaced knob shows.
 BETAS = {
@@ -71,15 +72,7 @@ NOWHERE = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _float64():
-    torch.set_default_dtype(torch.float64)  # NAdam keeps its product in the default dtype
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float64")  # a Sequential casts its input to it
-    with jax.enable_x64(True):
-        yield
-    keras.config.set_dtype_policy(policy)
-    torch.set_default_dtype(torch.float32)
+_float64 = pytest.fixture(autouse=True)(float64)
 
 
 @functools.cache
@@ -117,3 +110,14 @@ def test_training_goes_on_as_if_it_had_stayed(case, target):
     for was, now in zip(stayed.parameters.values(), back.checkpoint().parameters.values(), strict=True):
         for field, array in was.state.items():
             np.testing.assert_allclose(now.state[field], array, rtol=1e-9, atol=1e-12, err_msg=field)
+
+
+def test_keras_on_torch_goes_on_as_torch_and_back():
+    driver = Path(__file__).with_name("convert_driver.py")
+    ended = subprocess.run([sys.executable, driver], capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout.splitlines()[-1])
+    assert [one["by"].split(".")[0] for one in found] == ["keras", "steepest", "keras", "steepest", "keras", "steepest"]
+    for one in found:
+        assert one["there"] < 1e-12, one  # of weights of about 1
+        assert one["back"] < 1e-12, one

@@ -64,7 +64,8 @@ def _step_counts(target: Checkpoint, living: Mapping[str, Parameter], refusals: 
     counts = {name: parameter.step_count for name, parameter in living.items()}
     known = {count for count in counts.values() if count is not None}
     if len(known) > 1 and FRAMEWORKS[target.framework][0].step_count == "all":
-        told = ", ".join(f"'{name}' {count}" for name, count in counts.items())
+        first = {count: name for name, count in reversed(counts.items()) if count is not None}
+        told = ", ".join(f"{count} of '{name}'" for count, name in sorted(first.items()))
         refusals.add("step_count", f"Here one step count is for all, and they differ: {told}; forced, the largest.")
         return dict.fromkeys(counts, max(known))
     return counts

@@ -69,8 +69,15 @@ def part(state: Any, name: str, *, required: bool = False) -> Any:
 
 
 def replaced(state: Any, name: str, value: Any) -> Any:
-    """The state with another value wherever it has such a field."""
-    return optax.tree.set(state, _is_field, **{name: value}) if found(state, name) else state
+    """The state with another value wherever it has such a field, also in a state within one that has it."""
+
+    def one(node: Any) -> Any:
+        if not _has_fields(node):
+            return node
+        parts = zip(node._fields, node, strict=True)
+        return type(node)(*(value if field == name else replaced(kept, name, value) for field, kept in parts))
+
+    return jax.tree.map(one, state, is_leaf=_has_fields)
 
 
 def step_count(state: Any, names: list[str]) -> int | None:
@@ -83,3 +90,7 @@ def step_count(state: Any, names: list[str]) -> int | None:
 
 def _is_field(path: Any, _: Any) -> bool:
     return isinstance(path[-1], optax.tree_utils.NamedTupleKey)  # and no key of the parameters' own
+
+
+def _has_fields(node: Any) -> bool:
+    return isinstance(node, tuple) and hasattr(node, "_fields")

@@ -31,8 +31,12 @@ class Refusals:
         """InputError with all reasons, if there are any."""
         if not self._told:
             return
-        reasons = "\n".join(f"  {about}: {' '.join(told)}" for about, told in self._told.items())
+        reasons = "\n".join(f"  {about}: {_first(told)}" for about, told in self._told.items())
         names = ", ".join(repr(about) for about in self._told)
         raise InputError(
             f"Training would not go on as it was.\n{reasons}\n{advice}Or take it as it is: force=[{names}]."
         )
+
+
+def _first(told: list[str]) -> str:
+    return " ".join(told[:3]) + (f" And {len(told) - 3} more." if len(told) > 3 else "")
