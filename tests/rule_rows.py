@@ -1,15 +1,10 @@
-"""The rows that tests of the rules run through, and the walk that they are compared on."""
+"""The rows that tests of the rules run through, and a surface whose minimum is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
-
-from steepest import rules
 
 
 @dataclass(frozen=True)
@@ -51,43 +46,6 @@ ROWS: Mapping[str, Row] = {
 
 
 every_rule = pytest.mark.parametrize("name", ROWS)
-LIBRARIES: dict[str, Callable[[np.ndarray], Any]] = {
-    "numpy": np.array,  # a copy, so that nothing given to a rule is shared
-    "jax": jnp.array,
-    "torch": lambda values: torch.tensor(np.array(values)),
-}
-
-
-def moved(rule, g, state, t, parameter=None, **keywords):
-    """The rule's step and new state, with the parameter (0 if not given) for the rules that want it."""
-    if rules.wants_parameter(rule):
-        keywords["parameter"] = 0 * g if parameter is None else parameter
-    return rule(g, state, t, **keywords)
-
-
-def walk(rule, start, gradients, rates, knobs, choices=None, array=np.array):
-    """The rule's own trajectory on given gradients: the last parameter and state."""
-    choices = choices or {}
-    parameter = array(start)
-    state = rules.initial_state(rule, parameter, **choices)
-    for t, (g, rate) in enumerate(zip(gradients, rates, strict=True), start=1):
-        step, state = moved(rule, array(g), state, t, parameter, learning_rate=float(rate), **knobs, **choices)
-        parameter = parameter + step
-    return parameter, state
-
-
-def course(count=240, size=5, dtype=np.float64):
-    """A start, gradients of very different sizes, some exactly 0, and rates that rise and fall (float32 values)."""
-    random = np.random.default_rng(7)
-    gradients = random.normal(size=(count, size)) * np.array([1e-3, 0.1, 1.0, 5.0, 1.0])
-    gradients[:, 4] *= random.random(count) < 0.2  # the fifth is seldom anything but 0
-    rates = np.float32(0.05 * (1.2 + np.sin(np.arange(count) / 9)))  # Keras keeps its rate in float32
-    return random.normal(size=size).astype(dtype), gradients.astype(dtype), rates
-
-
-def plain(array):
-    """Any library's array as NumPy's, in float64."""
-    return np.asarray(array.to(torch.float64) if isinstance(array, torch.Tensor) else array, np.float64)
 
 
 def slope(point):

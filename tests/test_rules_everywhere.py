@@ -11,47 +11,45 @@ import pytest
 
 from steepest import arrays, rules
 from steepest.rules import _adam, _muon, _radam
+from steepest.testing import (
+    LIBRARIES,
+    agrees_as_a_lane_of_a_race,
+    agrees_compiled,
+    agrees_in_every_library,
+    agrees_in_numpy,
+    agrees_in_optax,
+    agrees_in_torch,
+    course,
+    moved,
+    walk,
+)
 
 from .rule_cases import CASES
-from .rule_rows import LIBRARIES, ROWS, course, every_rule, moved, plain, walk
+from .rule_rows import ROWS, every_rule
 
 
 @every_rule
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_float32_in_every_library_stays_near_float64(name, library):
-    start, gradients, rates = course(count=50)
-    exact, _ = walk(rules.find(name), start, gradients, rates, {})
-    single = [values.astype(np.float32) for values in (start, gradients)]
-    near, _ = walk(rules.find(name), *single, rates, {}, array=LIBRARIES[library])
     # 50 steps of at most 0.1 * 3.2 and a few roundings of 6e-8 each, the gradients' own rounding included.
-    np.testing.assert_allclose(plain(near), exact, rtol=0, atol=50 * 0.32 * 5 * 6e-8 * np.abs(gradients).max())
+    atol = 50 * 0.32 * 5 * 6e-8 * np.abs(course(count=50)[1]).max()
+    agrees_in_every_library(rules.find(name), library, {}, atol=atol)
 
 
 @every_rule
 def test_eager_jit_and_vmap_agree_and_nothing_compiles_twice(name):
-    rule, knobs, traces = rules.find(name), rules.hyperparameters(rules.find(name)), []
-    _, gradients, _ = course(count=6, dtype=np.float32)
-    gradients = jnp.asarray(gradients)
+    agrees_compiled(rules.find(name), rules.hyperparameters(rules.find(name)))
 
-    def counted(g, state, t, learning_rate, knobs):
-        traces.append(t)
-        return moved(rule, g, state, t, learning_rate=learning_rate, **knobs)
 
-    compiled, lanes = jax.jit(counted), jax.jit(jax.vmap(counted, in_axes=(0, 0, None, 0, None)))
-    states = [rules.initial_state(rule, gradients[0])] * 2
-    pair = jax.tree.map(lambda part: jnp.stack([part, part]), states[0])
-    for t, g in enumerate(gradients, start=1):
-        knobs = {knob: value * 0.999 for knob, value in knobs.items()}  # every number moves
-        rates = jnp.array([0.1, 0.02]) / t
-        eager, states[0] = moved(rule, g, states[0], t, learning_rate=float(rates[0]), **knobs)
-        jitted, states[1] = compiled(g, states[1], jnp.int32(t), float(rates[0]), knobs)
-        both, pair = lanes(jnp.stack([g, g]), pair, jnp.int32(t), rates, knobs)
-        # float32 products fused or not, some over many roundings: a few of 6e-8, relative to the step's size.
-        size = float(jnp.abs(eager).max())
-        np.testing.assert_allclose(jitted, eager, rtol=2e-5, atol=1e-6 * size)
-        np.testing.assert_allclose(both[0], eager, rtol=2e-5, atol=1e-6 * size)
-    assert len(traces) == 2  # one for jit, one for vmap
-    assert jitted.dtype == jnp.float32
+@every_rule
+def test_a_lane_of_a_race_moves_as_the_rule_does(name):
+    agrees_as_a_lane_of_a_race(rules.find(name), {})
+
+
+@pytest.mark.parametrize("drop_in", [agrees_in_numpy, agrees_in_torch, agrees_in_optax])
+@pytest.mark.parametrize("name", [name for name, rule in rules.ALL.items() if rule.look_ahead is None])
+def test_drop_ins_made_of_a_rule_move_as_it_does(name, drop_in):
+    drop_in(rules.find(name), {})
 
 
 @every_rule

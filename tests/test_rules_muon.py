@@ -13,9 +13,9 @@ import torch
 from steepest import rules
 from steepest.errors import InputError
 from steepest.rules._muon import orthogonalized
+from steepest.testing import LIBRARIES, plain, walk
 
 from .rule_oracles import keras_oracle, optax_oracle, torch_oracle
-from .rule_rows import LIBRARIES, plain, walk
 
 SHAPES = [(3, 5), (6, 4), (4, 4), (1, 3)]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

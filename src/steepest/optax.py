@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from . import dialects, rules
 from .dialects import REQUIRED, Dialect, Method
 from .errors import InputError
+from .kernels import Step
 
 # argument: (its range in words, whether a number is in it, a value to try); a traced number has no value to check
 _SHARE = ("in [0, 1)", lambda x: 0 <= x < 1, "0.9")
@@ -35,7 +36,7 @@ _MEAN = "mu"
 
 def _transformation(dialect: Dialect, options: Mapping[str, Any]) -> optax.GradientTransformationExtraArgs:
     """optax's init and update of a method, leaf by leaf."""
-    _check(dialect.name, options)
+    _check(dialect, options)
     by_rank = _methods(dialect, options)
     mu_dtype = options.get("mu_dtype") or options.get("accumulator_dtype")
     fields = list(dict.fromkeys(name for method, _ in by_rank.values() for name in method.fields.values()))
@@ -56,20 +57,22 @@ def _transformation(dialect: Dialect, options: Mapping[str, Any]) -> optax.Gradi
     def update(updates: Any, state: Any, params: Any = None, **_: Any) -> tuple[Any, Any]:
         count = optax.safe_increment(state.count)
         masks = _decay_mask(options, params, updates)
-        new_scalars = {name: getattr(state, name) for name in scalars}
+        shared = {name: getattr(state, name) for name in scalars}
+        taken: dict[tuple[Method, bool], Step] = {}
 
         def move(g: Any, parameter: Any, decays: bool, *kept: Any) -> tuple:
             method, numbers = _for(g, by_rank)
-            own = dict(zip(arrays, kept, strict=True)) | {name: getattr(state, name) for name in scalars}
             given = _now(numbers, state.count, decays=decays)
             if parameter is None and (rules.wants_parameter(method.rule) or "weight_decay" in given):
                 raise ValueError(
                     f"{dialect.name} has weight decay and needs the parameters; received none. "
                     "Try update(gradients, state, params)."
                 )
+            if (method, decays) not in taken:
+                taken[method, decays] = Step(method, count, given, shared)
             at = None if parameter is None else _wide(parameter)
-            step, new = method(at, _wide(g), {n: _wide(own[n]) for n in method.fields.values()}, count, given)
-            new_scalars.update({name: new[name] for name in scalars if name in new})
+            own = dict(zip(arrays, kept, strict=True))
+            step, new = taken[method, decays](at, _wide(g), {name: _wide(value) for name, value in own.items()})
             moved = tuple(_stored(new[n], n, mu_dtype, own[n].dtype) if n in new else own[n] for n in arrays)
             return step.astype(g.dtype), *moved
 
@@ -85,7 +88,8 @@ def _transformation(dialect: Dialect, options: Mapping[str, Any]) -> optax.Gradi
             for column in (zip(*results, strict=True) if results else [[]] * len(flat))
         )
         named = dict(zip(arrays, states, strict=True))
-        return steps, State(count=count, **named, **new_scalars)
+        advanced = shared | {name: value for step in taken.values() for name, value in step.shared.items()}
+        return steps, State(count=count, **named, **advanced)
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -151,13 +155,16 @@ def _state_type(fields: tuple[str, ...]) -> type[Any]:
     return made
 
 
-def _check(name: str, options: Mapping[str, Any]) -> None:
+def _check(dialect: Dialect, options: Mapping[str, Any]) -> None:
     """ValueError for a number out of range. What is traced or scheduled has no value to check."""
+    knobs = {argument.name for argument in dialect.arguments if argument.name == argument.means}
     for argument, value in options.items():
         if argument in _RANGES and isinstance(value, int | float):
             words, holds, usual = _RANGES[argument]
             if not holds(value):
-                raise ValueError(f"{argument} of {name} must be {words}; received {value}. Try {usual}.")
+                raise ValueError(f"{argument} of {dialect.name} must be {words}; received {value}. Try {usual}.")
+        elif argument in knobs and isinstance(value, int | float):  # as its rule names it
+            rules.checked(argument, value)
 
 
 def drop_in(native: Dialect) -> Callable[..., optax.GradientTransformationExtraArgs]:

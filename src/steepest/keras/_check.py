@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from .. import rules
+from ..dialects import Dialect
+
 _SHARE = ("in [0, 1)", lambda x: 0 <= x < 1, "0.9")
 _NOT_NEGATIVE = ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "1e-7")
 _POSITIVE = ("positive and finite", lambda x: 0 < x < math.inf, "1.0")
@@ -23,13 +26,16 @@ _RANGES = (
 )  # fmt: skip
 
 
-def check_options(name: str, options: Mapping[str, Any]) -> None:
+def check_options(native: Dialect, options: Mapping[str, Any]) -> None:
     """ValueError for an argument out of range; what Keras checks itself is left to it."""
+    name, knobs = native.name, {argument.name for argument in native.arguments if argument.name == argument.means}
     for argument, value in options.items():
         if argument in _RANGES and isinstance(value, int | float | str) and not isinstance(value, bool):
             words, holds, usual = _RANGES[argument]
             if isinstance(value, str) or not holds(value):
                 raise ValueError(f"{argument} of {name} must be {words}; received {value!r}. Try {usual}.")
+        elif argument in knobs and isinstance(value, int | float):  # as its rule names it
+            rules.checked(argument, value)
     _check_layers(name, options.get("exclude_layers"))
 
 

@@ -34,7 +34,7 @@ class Optimizer(keras.optimizers.Optimizer):
     native: Dialect  # Keras's own dialect of this optimizer
 
     def __init__(self, options: dict[str, Any], dialect: str):
-        check_options(type(self).__name__, options)
+        check_options(type(self).native, options)
         spoken = dialects.like(type(self).native, dialect)
         full = spoken.defaults | options
         parts = [_part(each, full) for each in (spoken, spoken.fallback) if each is not None]
