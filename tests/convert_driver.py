@@ -36,7 +36,7 @@ def in_torch(make, seed):
 
 
 def in_keras(make):
-    layers = [keras.Input((4,)), keras.layers.Dense(3, "relu"), keras.layers.Dense(2)]
+    layers = [keras.Input((4,), dtype="float64"), keras.layers.Dense(3, "relu"), keras.layers.Dense(2)]
     model = keras.Sequential(layers)
     model.compile(make())
     return model
@@ -52,8 +52,10 @@ def train_torch(model, optimizer, steps=5):
 def train_keras(model, steps=5):
     for _ in range(steps):
         model.zero_grad()
-        (model(X) - Y).square().mean().backward()
         variables = model.trainable_variables
+        kernel, bias, last_kernel, last_bias = (variable.value for variable in variables)
+        outputs = torch.relu(X @ kernel + bias) @ last_kernel + last_bias  # Keras multiplies matrices in float32 here
+        (outputs - Y).square().mean().backward()
         gradients = [variable.value.grad for variable in variables]
         with torch.no_grad():
             model.optimizer.apply(gradients, variables)
@@ -83,11 +85,8 @@ def moved(name, options):
     convert.to_torch(convert.from_keras(there), again, its)
     train_torch(again, its)
     train_torch(model, optimizer)
-    return {
-        "by": str(found),
-        "there": first,
-        "back": far(convert.from_torch(again, its), convert.from_torch(model, optimizer)),
-    }
+    second = far(convert.from_torch(again, its), convert.from_torch(model, optimizer))
+    return {"by": str(found), "there": first, "back": second}
 
 
 print(json.dumps([moved(name, options) for name, options in CASES]))
