@@ -52,15 +52,6 @@ class Method:
         """A field between the rule and its framework, whichever way: the negative where the framework keeps that."""
         return -value if field in self._negative else value
 
-    @cached_property
-    def _odd(self) -> bool:
-        """Whether all of the state is kept as its negative: a velocity, in which a rule is odd, as in the gradient.
-
-        The rule is then given the negative of both and its step is turned round, so that the step is made of what is
-        stored. With a sign in between, XLA computes the velocity twice, and copies it first.
-        """
-        return bool(self.fields) and self._negative >= set(self.fields)
-
     def initial_state(self, parameter: Array) -> dict[str, Array]:
         """The state before the first step by its names in the framework, in the parameter's library and dtype."""
         firsts = rules.fields(self.rule, **dict(self.choices)) | dict(self.first)
@@ -90,22 +81,17 @@ class Method:
         if "dampening" in knobs:
             g = (1 - knobs.pop("dampening") * (t > 1)) * g
         step, new = self.rule(
-            -g if self._odd else g,
+            g,
             self._ours(state),
             t,
             learning_rate=learning_rate,
             **{**knobs, **dict(self.choices), **dict(self.fixed)},
             **({"parameter": parameter} if rules.wants_parameter(self.rule) else {}),
         )
-        if self._odd:
-            step = -step
         if decay is not None and self.weight_decay == "decoupled":
             step = step - learning_rate * (decay * parameter)  # a learning rate in float32 is not rounded twice
-        return step, {name: self._turned(field, getattr(new, field)) for field, name in self.fields.items()}
+        return step, {name: self.signed(field, getattr(new, field)) for field, name in self.fields.items()}
 
     def _ours(self, state: Mapping[str, Array]) -> Any:
-        kept = {field: self._turned(field, state[name]) for field, name in self.fields.items()}
+        kept = {field: self.signed(field, state[name]) for field, name in self.fields.items()}
         return self.rule.state(**dict.fromkeys(set(self.rule.state._fields) - set(kept)), **kept)
-
-    def _turned(self, field: str, value: Array) -> Array:
-        return value if self._odd else self.signed(field, value)

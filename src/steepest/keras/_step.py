@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from ..dialects import Method
+from ..kernels import Step
 from ._check import wide
 
 if TYPE_CHECKING:
@@ -43,18 +44,18 @@ def jax_step(optimizer: "Optimizer", grads: Sequence[Any], variables: Sequence[A
     """What to assign: every variable and its state, then the state that all share."""
     t, moved = optimizer.iterations + 1, []
     scalars = {name: scalar.value for name, scalar in optimizer.shared.items()}
-    new = dict(scalars)
+    new, steps = dict(scalars), dict[tuple, Step]()
     for g, variable in zip(grads, variables, strict=True):
-        kind, part = wide(variable.dtype), optimizer.part_of(variable)
-        state = optimizer.state_of(variable)
-        kept = {name: one.value for name, one in state.items()} | scalars
-        rate = keras.ops.cast(learning_rate, kind)
-        numbers = part.numbers(optimizer, rate, decays=optimizer.decays_within(variable))
+        kind, part, state = wide(variable.dtype), optimizer.part_of(variable), optimizer.state_of(variable)
+        how = part, kind, optimizer.decays_within(variable)
+        if how not in steps:
+            numbers = part.numbers(optimizer, keras.ops.cast(learning_rate, kind), decays=how[2])
+            steps[how] = Step(part.method, t, numbers, scalars)
+            new |= steps[how].shared
         p = keras.ops.cast(variable.value, kind)
-        step, after = part.method(p, keras.ops.cast(g, kind), kept, t, numbers)
+        step, after = steps[how](p, keras.ops.cast(g, kind), {name: one.value for name, one in state.items()})
         moved.append((variable, keras.ops.cast(p + step, variable.dtype)))
         moved += [(one, after[name]) for name, one in state.items()]
-        new |= {name: after[name] for name in scalars}
     return moved + [(optimizer.shared[name], value) for name, value in new.items()]
 
 

@@ -87,6 +87,10 @@ class Symbol:
         )
 
 
+def _negative(value: Any) -> bool:
+    return isinstance(value, Symbol) and value.varies and value.operation == "negative"
+
+
 # x op identity is x, so that a knob that a dialect holds at its neutral value costs nothing.
 _IDENTITY = {"+": 0, "-": 0, "*": 1, "/": 1}
 
@@ -109,8 +113,29 @@ class Tape:
             return arguments[0]
         if operation in "+*" and not isinstance(arguments[0], Symbol) and arguments[0] == _IDENTITY[operation]:
             return arguments[1]
+        if any(_negative(one) for one in arguments) and operation in ("negative", "+", "-", "*", "/"):
+            return self._with_sign(operation, *arguments)
         varies = any(isinstance(one, Symbol) and one.varies for one in arguments)
         return self._symbol(operation, arguments, varies=varies)
+
+    def _with_sign(self, operation: str, *arguments: Any) -> Any:
+        """The operation on arguments without their signs, and the sign of the result, if it has one, at the end.
+
+        A framework that keeps a velocity's negative then has its step made of what is stored. With a sign in between,
+        XLA computes the velocity twice and copies it first. No rounding depends on a sign.
+        """
+        bare = [one.arguments[0] if _negative(one) else one for one in arguments]
+        if operation == "negative":
+            return bare[0]
+        first, second = (_negative(one) for one in arguments)
+        if operation in "*/":
+            unsigned = self.record(operation, *bare)
+            return self.record("negative", unsigned) if first != second else unsigned
+        second = second != (operation == "-")
+        if first == second:
+            unsigned = self.record("+", *bare)
+            return self.record("negative", unsigned) if first else unsigned
+        return self.record("-", *(bare if second else reversed(bare)))
 
     def _symbol(self, operation: str, arguments: tuple, *, varies: bool) -> Symbol:
         key = (operation, *(("#", id(one)) if isinstance(one, Symbol) else (type(one), one) for one in arguments))
