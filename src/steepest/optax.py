@@ -173,6 +173,7 @@ def drop_in(native: Dialect) -> Callable[..., optax.GradientTransformationExtraA
     return _made(native, {name: one.kind for name, one in theirs.items()}, f"optax.{native.name}")
 
 
+@functools.cache  # one function for a rule, however often it is asked for
 def from_rule(rule: rules.Rule) -> Callable[..., optax.GradientTransformationExtraArgs]:
     """The function that makes a ``GradientTransformation`` of any rule, its own knobs being keyword-only.
 

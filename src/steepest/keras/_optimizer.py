@@ -1,5 +1,6 @@
 """What Keras expects of an optimizer: variables, config, saving. What it computes is a method of a dialect."""
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -181,6 +182,7 @@ def drop_in(native: Dialect) -> type[Optimizer]:
     return _made(native, "steepest", __name__.rpartition(".")[0], f"keras.optimizers.{native.name}")
 
 
+@functools.cache  # one class for a rule, however often it is asked for
 def from_rule(rule: rules.Rule) -> type[Optimizer]:
     """The ``keras.optimizers.Optimizer`` of any rule: its own knobs, and what Keras's base class takes.
 

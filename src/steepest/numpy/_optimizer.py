@@ -1,5 +1,6 @@
 """A rule on NumPy arrays, in place: what it keeps of each, and which of them one kernel moves."""
 
+import functools
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -275,6 +276,7 @@ def drop_in(native: Dialect, name: str, home: str) -> type[Optimizer]:
     return type(name, (Optimizer,), {"__init__": __init__, "native": native, "__doc__": doc, "__module__": home})
 
 
+@functools.cache  # one class for a rule, however often it is asked for
 def from_rule(rule: rules.Rule) -> type[Optimizer]:
     """The optimizer class of any rule.
 

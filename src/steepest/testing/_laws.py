@@ -47,12 +47,13 @@ def permutes(rule: Rule, gradients: np.ndarray, order: Sequence[int], knobs: Map
 
 def leaves_inputs_untouched(rule: Rule, first: np.ndarray, second: np.ndarray, knobs: Mapping[str, float]) -> None:
     """Neither the gradient nor the state that a rule is given has changed after it."""
-    _, state = moved(rule, second, rules.initial_state(rule, first), 1, learning_rate=0.1, **knobs)
-    before = first.copy(), [np.copy(part) for part in jax.tree.leaves(state)]
-    moved(rule, first, state, 2, learning_rate=0.1, **knobs)
-    np.testing.assert_array_equal(first, before[0])
-    for part, earlier in zip(jax.tree.leaves(state), before[1], strict=True):
-        np.testing.assert_array_equal(part, earlier)
+    state = rules.initial_state(rule, first)
+    for t, g in enumerate((second, first), start=1):
+        given = [g, *jax.tree.leaves(state)]
+        before = [np.copy(part) for part in given]
+        _, state = moved(rule, g, state, t, learning_rate=0.1, **knobs)
+        for part, earlier in zip(given, before, strict=True):
+            np.testing.assert_array_equal(part, earlier)
 
 
 def zero_moves_nothing(rule: Rule, library: str, dtype: str, knobs: Mapping[str, float]) -> None:

@@ -1,5 +1,6 @@
 """What torch expects of an optimizer: groups, state, hooks, closures. What it computes is a method of a dialect."""
 
+import functools
 import inspect
 import operator
 from collections.abc import Callable, Mapping
@@ -226,6 +227,7 @@ def drop_in(native: Dialect) -> type[Optimizer]:
     return _made(native, {name: one.kind for name, one in theirs.items()}, home, f"torch.optim.{native.name}")
 
 
+@functools.cache  # one class for a rule, however often it is asked for
 def from_rule(rule: rules.Rule) -> type[Optimizer]:
     """The ``torch.optim.Optimizer`` of any rule: its own knobs, and ``lr`` and ``maximize`` as everywhere in torch.
 
