@@ -1,10 +1,8 @@
 """One small network trained in torch, in Keras and with optax, by each framework's own gradients, in float64.
 
-Each run is ``Run(module, name, options)``: the optimizer of that name in that module, natives and drop-ins alike.
-It has ``train(steps)``, ``checkpoint()``, ``receive(checkpoint)`` and ``outputs()``. Needs jax.enable_x64.
+Each run is ``Run(counterpart)``: of the optimizer that it makes, natives and drop-ins alike. It has ``train(steps)``,
+``checkpoint()``, ``receive(checkpoint)`` and ``outputs()``. Needs jax.enable_x64.
 """
-
-import importlib
 
 import jax
 import jax.numpy as jnp
@@ -37,20 +35,16 @@ def start(seed):
     return [random.normal(size=shape) for shape in ((4, 3), (3,), (3, 2), (2,))]
 
 
-def made(module, name):
-    return getattr(importlib.import_module(module), name)
-
-
 class TorchRun:
     framework, rate = "torch", "lr"
 
-    def __init__(self, module, name, options, seed=1):
+    def __init__(self, its, seed=1):
         layers = torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2)
         self.model = torch.nn.Sequential(*layers).double()
         with torch.no_grad():
             for p, value in zip(self.model.parameters(), start(seed), strict=True):
                 p.copy_(torch.tensor(value.T))
-        self.optimizer = made(module, name)(self.model.parameters(), **options)
+        self.optimizer = its.make(self.model.parameters())
 
     def train(self, steps):
         for _ in range(steps):
@@ -71,13 +65,13 @@ class TorchRun:
 class KerasRun:
     framework, rate = "keras", "learning_rate"
 
-    def __init__(self, module, name, options, seed=1):
+    def __init__(self, its, seed=1):
         # Keras's own tanh of float64 is float32 on JAX.
         layers = [keras.layers.Dense(width, activation) for width, activation in ((3, jnp.tanh), (2, None))]
         self.model = keras.Sequential([keras.Input((4,), dtype="float64"), *layers])
         for variable, value in zip(self.model.trainable_variables, start(seed), strict=True):
             variable.assign(value)
-        self.model.compile(made(module, name)(**options))
+        self.model.compile(its.make())
         self.optimizer = self.model.optimizer
         self.optimizer.build(self.model.trainable_variables)
 
@@ -115,13 +109,13 @@ def optax_gradient(params):
 class OptaxRun:
     framework, rate = "optax", "learning_rate"
 
-    def __init__(self, module, name, options, seed=1):
+    def __init__(self, its, seed=1):
         kernel_0, bias_0, kernel_1, bias_1 = map(jnp.asarray, start(seed))
         layers = {"kernel": kernel_0, "bias": bias_0}, {"kernel": kernel_1, "bias": bias_1}
         self.params = {f"Dense_{number}": layer for number, layer in enumerate(layers)}
-        self.dialect = options.get("dialect", "optax")
-        self.name, self.options = name, {n: value for n, value in options.items() if n != "dialect"}
-        self.transformation = made(module, name)(**options)
+        self.dialect, self.name = its.options.get("dialect", "optax"), its.rule or its.name
+        self.options = {name: value for name, value in its.options.items() if name != "dialect"}
+        self.transformation = its.make()
         self.state = self.transformation.init(self.params)
 
     def train(self, steps):
@@ -148,7 +142,7 @@ def begun(framework, name, options=(), *, module=None, steps=0, seed=1):
     """A run of a framework's own optimizer (or of *module*'s) after some steps at the usual rate."""
     run = RUNS[framework]
     native = {"torch": "torch.optim", "keras": "keras.optimizers", "optax": "optax"}[framework]
-    one = run(module or native, name, {run.rate: RATE, **dict(options)}, seed)
+    one = run(convert.Counterpart(module or native, name, {run.rate: RATE, **dict(options)}), seed)
     one.train(steps)
     return one
 
@@ -156,7 +150,7 @@ def begun(framework, name, options=(), *, module=None, steps=0, seed=1):
 def counterpart_run(checkpoint, framework):
     """A run in a framework that has not begun, with other weights, and the optimizer that goes on exactly."""
     found = convert.counterpart(checkpoint, framework)
-    return RUNS[framework](found.module, found.name, found.options, seed=2), str(found)
+    return RUNS[framework](found, seed=2), str(found)
 
 
 def values(run):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,11 @@ import pytest
 import torch
 
 import steepest.optax
-from steepest import convert
+from steepest import convert, rules
+from steepest.arrays import Array, Scalar
 from steepest.errors import InputError
 
-from .convert_runs import RATE, begun, float64, optax_gradient, start, values
+from .convert_runs import RATE, TorchRun, begun, counterpart_run, float64, optax_gradient, start, values
 
 _float64 = pytest.fixture(autouse=True)(float64)
 
@@ -245,6 +247,36 @@ def test_a_native_and_its_drop_in_are_one(case, away):
     was.train(5)
     run.train(5)
     np.testing.assert_allclose(values(run), values(was), rtol=1e-10, atol=1e-12)
+
+
+class AverageState(NamedTuple):
+    """m: mean gradient."""
+
+    m: Array = 0.0
+
+
+@rules.rule(AverageState)
+def average(g: Array, state: AverageState, t: Scalar, *, learning_rate: Scalar, b: Scalar = 0.9):
+    """Move by the mean gradient."""
+    m = b * state.m + (1 - b) * g
+    return -learning_rate * m, AverageState(m)
+
+
+def test_a_rule_of_one_s_own_moves_like_the_others():
+    home = convert.Counterpart("steepest.torch", "average", {"lr": RATE, "b": 0.75}, average)
+    was = TorchRun(home)
+    was.train(4)
+    told = "steepest.keras.from_rule(average)(learning_rate=0.03125, b=0.75)"
+    there, found = counterpart_run(was.checkpoint(), "keras")
+    assert found == told
+    there.receive(was.checkpoint())
+    there.train(4)
+    last, found = counterpart_run(there.checkpoint(), "optax")
+    assert found == told.replace("keras", "optax")
+    last.receive(there.checkpoint())
+    last.train(4)
+    was.train(8)
+    np.testing.assert_allclose(values(last), values(was), rtol=1e-10, atol=1e-12)
 
 
 def test_a_parameter_that_has_not_begun_begins_there():

@@ -285,7 +285,7 @@ def test_what_is_not_the_state_of_that_optimizer():
 
 
 @pytest.mark.parametrize(("source", "framework"), [
-    (("torch", "RAdam", {}), "keras"), (("keras", "Lion", {}), "torch"),
+    (("torch", "RAdam", {}), "keras"), (("torch", "SGD", {"weight_decay": 0.5}), "optax"),
     (("torch", "Adam", {"amsgrad": True}), "optax"), (("torch", "Adam", {"weight_decay": 0.5}), "optax"),
 ])  # fmt: skip
 def test_what_has_no_counterpart(source, framework):

@@ -1,12 +1,14 @@
 """The optimizer of a framework that goes on exactly as a checkpoint's would have."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from ..dialects import FRAMEWORKS, REQUIRED, Dialect, like
+from ..dialects import FRAMEWORKS, REQUIRED, Dialect, like, of
 from ..errors import InputError, unknown
+from ..rules import Rule
 from ._checkpoint import BESIDES, Checkpoint, Parameter
 from ._refusals import Refusals
 from ._state import Change
@@ -17,19 +19,26 @@ _RATE = "learning_rate"
 
 @dataclass(frozen=True)
 class Counterpart:
-    """An optimizer by its home, name and arguments; as text, the call that makes it."""
+    """An optimizer by its home, name and arguments; as text, the call that makes it.
+
+    rule: what a drop-in is made of that has no name in the framework; ``name`` is the rule's then.
+    """
 
     module: str
     name: str
     options: Mapping[str, Any]
+    rule: Rule | None = None
 
     def make(self, *first: Any) -> Any:
         """Make it.  first: what stands before the options, torch's parameters."""
-        return getattr(import_module(self.module), self.name)(*first, **self.options)
+        home = import_module(self.module)
+        made = getattr(home, self.name) if self.rule is None else home.from_rule(self.rule)
+        return made(*first, **self.options)
 
     def __str__(self) -> str:
         before = "parameters, " if self.module in ("torch.optim", "steepest.torch") else ""
-        return f"{self.module}.{self.name}({before}{', '.join(f'{k}={v!r}' for k, v in self.options.items())})"
+        name = self.name if self.rule is None else f"from_rule({self.name})"
+        return f"{self.module}.{name}({before}{', '.join(f'{k}={_shown(v)}' for k, v in self.options.items())})"
 
 
 def counterpart(checkpoint: Checkpoint, framework: str) -> Counterpart:
@@ -51,7 +60,16 @@ def counterpart(checkpoint: Checkpoint, framework: str) -> Counterpart:
     if found:  # the framework's own before ours, then the shortest
         return min(found, key=lambda one: (one.module != _NATIVE[framework], len(one.options)))
     assert first.method is not None
+    rule = first.method.rule
+    own = of(rule, framework)
+    for options in _options(own, first):
+        if _same(first, own, options):
+            return Counterpart(f"steepest.{framework}", rule.__name__, _unusual(own, options), rule)
     raise InputError(f"{framework} has nothing that computes {first.method.rule.__name__} as {checkpoint.framework}'s.")
+
+
+def _shown(value: Any) -> str:
+    return 'float("inf")' if value == math.inf else repr(value)
 
 
 def _unusual(dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:

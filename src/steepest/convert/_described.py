@@ -9,13 +9,16 @@ from ..errors import InputError
 
 
 def dialect_of(framework: str, optimizer: type, spoken: str) -> Dialect:
-    """The dialect of a framework's optimizer class, or of our drop-in's, by the name of it or of what it extends.
+    """The dialect of a framework's optimizer class by its name or by what it extends; a drop-in knows its own.
 
     Raises InputError where there is none.
     """
-    known = {dialect.name for dialect in dialects.FRAMEWORKS[framework]}
-    names = [one.__name__ for one in optimizer.__mro__ if one.__name__ in known]
-    return dialects.like(dialects.find(framework, names[0] if names else optimizer.__name__), spoken)
+    native = getattr(optimizer, "native", None)
+    if not isinstance(native, Dialect):
+        known = {dialect.name for dialect in dialects.FRAMEWORKS[framework]}
+        names = [one.__name__ for one in optimizer.__mro__ if one.__name__ in known]
+        native = dialects.find(framework, names[0] if names else optimizer.__name__)
+    return dialects.like(native, spoken)
 
 
 def described(dialect: Dialect, options: Mapping[str, Any]) -> tuple[Method, dict[str, Any], Any]:

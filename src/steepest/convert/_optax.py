@@ -9,8 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..dialects import REQUIRED, Dialect, find, like
+from .. import dialects
+from ..dialects import REQUIRED, Dialect
 from ..errors import InputError, unknown
+from ..rules import Rule
 from ._checkpoint import Checkpoint, Parameter
 from ._described import described
 from ._layout import OutputsFirst, names_first, outputs_last, outputs_to_front
@@ -24,7 +26,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 def from_optax(
     params: Any,
     state: Any,
-    optimizer: str,
+    optimizer: str | Rule,
     options: Mapping[str, Any] = _NOTHING,
     *,
     dialect: str = "optax",
@@ -34,14 +36,15 @@ def from_optax(
 
     params: a pytree of arrays.  state: of a transformation, which may be chained, masked, injected: what the optimizer
     keeps is found where it stands once in it.
-    optimizer, options: the name in optax and the arguments that made it, which a state does not tell; injected
-    hyperparameters are read from the state.  dialect: of a drop-in.
+    optimizer, options: the name in optax, or the rule of ``steepest.optax.from_rule``, and the arguments that made it,
+    which a state does not tell; injected hyperparameters are read from the state.  dialect: of a drop-in.
     outputs_first: names of the parameters kept as (out, in, ...), or whether all of two dimensions and more are, as
     in Equinox; a name is the path in params, "Dense_0/kernel".
     Raises InputError where the state is not that optimizer's, or has it twice.
     """
     leaves, first = leaves_of(params), _first(params, outputs_first)
-    spoken = like(find("optax", optimizer), dialect)
+    native = dialects.find("optax", optimizer) if isinstance(optimizer, str) else dialects.of(optimizer, "optax")
+    spoken = dialects.like(native, dialect)
     full, moved = _described(spoken, state, options)
     method = moved.method
     assert method is not None
@@ -72,7 +75,7 @@ def to_optax(
     checkpoint: Checkpoint,
     params: Any,
     state: Any,
-    optimizer: str,
+    optimizer: str | Rule,
     options: Mapping[str, Any] = _NOTHING,
     *,
     dialect: str = "optax",

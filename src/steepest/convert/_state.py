@@ -105,7 +105,7 @@ class Change:
         return {field: self._field(field) for field in self.theirs.method.fields}
 
     def _field(self, field: str) -> np.ndarray:
-        if field == "mu_product":
+        if self.theirs.method.rule == rules.nadam and field == "mu_product":
             return self._product(field)
         state = self.source.state or {}
         if field not in state:
