@@ -13,8 +13,8 @@ import torch
 
 from steepest import convert
 
-X, Y = (np.random.default_rng(0).normal(size=(8, width)) for width in (4, 2))
-# float32 holds these exactly, and Keras keeps a learning rate in float32.
+# float32 holds all of these exactly: Keras keeps a learning rate in float32, and gives a model such data.
+X, Y = (np.random.default_rng(0).normal(size=(8, width)).astype(np.float32).astype(np.float64) for width in (4, 2))
 RATE = 0.03125
 
 

@@ -114,20 +114,23 @@ def test_training_goes_on_as_if_it_had_stayed(case, target):
 
 
 def test_fit_goes_on_where_torch_stopped():
-    """A model that has been fitted before, so that its step is compiled already; in float64, one batch an epoch."""
+    """A model that has been fitted before, so that its step is compiled already; one batch an epoch.
+
+    Keras takes its loss in float32, whose rounding is 6e-8 of a gradient, some ten times over: 5 steps of at most 0.06
+    are then 2e-7 off.
+    """
     was = begun("torch", "NAdam", {"momentum_decay": 1.0, "eps": 1e-7}, steps=5)
     run = begun("keras", "Nadam", seed=2)
     run.model.compile(run.optimizer, "mse")
 
     def fit(epochs):
-        # Keras warns of a sharding of its own
         run.model.fit(X, Y, batch_size=len(X), epochs=epochs, shuffle=False, verbose=0)
 
     fit(1)
     run.receive(was.checkpoint())
     fit(5)
     was.train(5)
-    np.testing.assert_allclose(values(run), values(was), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(values(run), values(was), rtol=0, atol=2e-7)
 
 
 def test_keras_on_torch_goes_on_as_torch_and_back():
