@@ -319,6 +319,15 @@ def test_booleans_and_dates_are_understood_in_other_spellings(mixed_table):
     np.testing.assert_array_equal(encoder.transform(read_features(spelled, encoder)), expected)
 
 
+def test_thousands_are_read_in_prediction_as_in_training(tmp_path):
+    encoder = FeatureEncoder().fit(pl.DataFrame({"n": [1.0, 2.0, 3000.0]}))
+    (tmp_path / "new.csv").write_text('n\n"1,234.5"\n1 000\n')
+    assert read_features(tmp_path / "new.csv", encoder)["n"].to_list() == [1234.5, 1000.0]
+    (tmp_path / "new.csv").write_text('n\n"1,234"\n')
+    with pytest.raises(InputError, match="Column 'n' should hold numbers, but row 1 is '1,234'"):
+        read_features(tmp_path / "new.csv", encoder)
+
+
 def test_text_of_nothing_but_numbers_in_training_is_a_number():
     frame = pl.DataFrame({"code": ["1", "2", "3", "4", "x"]})
     encoded = FeatureEncoder().fit(frame[:4]).transform(frame)

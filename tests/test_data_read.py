@@ -309,3 +309,84 @@ def test_a_misspelled_builtin_is_named():
     with pytest.raises(InputError, match=r"There is no table 'digit'\. Did you mean 'digits'\?"):
         read("digit")
     assert len(BUILT_IN) == 5
+
+
+def column_read(entries):
+    """A text column as it is read beside a target, with the notes."""
+    dataset = read(pl.DataFrame({"x": entries, "y": [i % 2 for i in range(len(entries))]}), target="y")
+    return dataset.features["x"].to_list(), dataset.notes
+
+
+PLAIN = [str(i) for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("entries", "first", "note"),
+    [
+        (["1,234.5", "-2,345.25", "999"], [1234.5, -2345.25, 999.0], "'1,234.5' was read as 1234.5"),
+        (["1,234,567", "1,234"], [1234567.0, 1234.0], "'1,234,567' was read as 1234567"),
+        (["0.25", "1,234"], [0.25, 1234.0], "'1,234' was read as 1234"),
+        ([*PLAIN, "1 000"], [*map(float, range(60)), 1000.0], "'1 000' was read as 1000"),
+        (["1\u202f000", "1\u00a0234", "5"], [1000.0, 1234.0, 5.0], "'1\u202f000' was read as 1000"),
+        (["1'000", "NA", "1’000.5"], [1000.0, None, 1000.5], "'1'000' was read as 1000"),
+    ],
+)
+def test_thousands_separators_are_read_and_said(entries, first, note):
+    values, notes = column_read(entries)
+    assert values == first
+    assert f"Column 'x' separates thousands: {note}." in notes
+
+
+def test_thousands_are_read_wherever_in_the_column_the_sign_of_it_stands():
+    values, notes = column_read([f"{i},234" for i in range(1, 201)] + ["1,234.5"])
+    assert values == [*(1000.0 * i + 234 for i in range(1, 201)), 1234.5]
+    assert "Column 'x' separates thousands: '1,234' was read as 1234." in notes
+
+
+@pytest.mark.parametrize(
+    ("entries", "note"),
+    [
+        (
+            [*PLAIN, "1 OOO"],
+            "Column 'x' was kept as text: 60 of its 61 entries are numbers, but row 61 is '1 OOO'. "
+            "Mend or empty what is no number, if it is meant to hold numbers.",
+        ),
+        (
+            [*PLAIN[:36], "a", "b", None, "NA", *PLAIN[36:]],
+            "Column 'x' was kept as text: 60 of its 62 entries are numbers, but row 37 is 'a'. "
+            "Mend or empty what is no number, if it is meant to hold numbers.",
+        ),
+        (
+            ["1,234", "2,345", "7"],
+            "Column 'x' was kept as text: '1,234' may mean 1234 or 1.234. Write it so, if it is meant to hold numbers.",
+        ),
+        (["1,23.5", *PLAIN], "Column 'x' was kept as text: 60 of its 61 entries are numbers, but row 1 is '1,23.5'. "
+         "Mend or empty what is no number, if it is meant to hold numbers."),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_nearly_numbers_is_kept_as_text_and_said(entries, note):
+    values, notes = column_read(entries)
+    assert values == entries
+    assert notes == (note,)
+
+
+@pytest.mark.parametrize("entries", [["1", "2", "3", "x"], [*PLAIN[:50], *"abcdefghij"], ["a,b", "c", "d"]])
+def test_a_column_of_words_and_numbers_needs_no_note(entries):
+    assert column_read(entries) == (entries, ())
+
+
+def test_a_target_is_read_like_any_column():
+    priced = read(pl.DataFrame({"x": range(60), "y": [f"1,{100 + i}.5" for i in range(60)]}), target="y")
+    assert (priced.task, priced.target[0]) == ("regression", 1100.5)
+    assert priced.notes == ("Column 'y' separates thousands: '1,100.5' was read as 1100.5.",)
+    mixed = read(pl.DataFrame({"x": range(61), "y": [*PLAIN, "1 OOO"]}), target="y")
+    assert mixed.task == "multiclass"
+    assert "Column 'y' was kept as text: 60 of its 61 entries are numbers, but row 61 is '1 OOO'." in mixed.notes[0]
+
+
+def test_weights_may_separate_thousands():
+    frame = pl.DataFrame({"x": [1, 2, 3], "w": ["1,000.5", "2", "3"], "y": [0, 1, 0]})
+    weighted = read(frame, target="y", weight="w")
+    assert weighted.weights is not None
+    assert weighted.weights.tolist() == [1000.5, 2.0, 3.0]
+    assert weighted.notes == ("Column 'w' separates thousands: '1,000.5' was read as 1000.5.",)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ..errors import InputError, unknown
-from ._kinds import recognise
+from ._kinds import parse, reading_notes, recognise
 from ._load import load
 from ._task import find_target
 
@@ -95,9 +95,13 @@ def read(
         found = "no rows below its header" if frame.is_empty() else "one row only"
         raise InputError(f"{name} has {found}. Give at least ten rows to learn from.")
     values, classes, task = find_target(frame[target], task)
-    weights = None if weight is None else _weights(frame[weight])
-    features, notes = _features(frame.drop([target] if weight is None else [target, weight]), name)
-    return Dataset(features, values, classes, task, target, name, weights, (*table.notes, *notes))
+    notes = _target_notes(frame[target])
+    weights = None
+    if weight is not None:
+        weights, of_weights = _weights(frame[weight])
+        notes += of_weights
+    features, of_features = _features(frame.drop([target] if weight is None else [target, weight]), name)
+    return Dataset(features, values, classes, task, target, name, weights, (*table.notes, *notes, *of_features))
 
 
 def _check_columns(frame: pl.DataFrame, target: str | None, weight: str | None) -> str:
@@ -113,8 +117,12 @@ def _check_columns(frame: pl.DataFrame, target: str | None, weight: str | None) 
     return target
 
 
-def _weights(column: pl.Series) -> np.ndarray:
-    column, _ = recognise(column)
+def _target_notes(column: pl.Series) -> list[str]:
+    return reading_notes(column, parse(column)) if column.dtype == pl.String else []
+
+
+def _weights(column: pl.Series) -> tuple[np.ndarray, list[str]]:
+    column, notes = recognise(column)
     if column.dtype != pl.Float64:
         raise InputError(f"Weight column '{column.name}' holds {column.dtype}, not numbers. Give numbers of 0 or more.")
     bad = column.is_null() | (column < 0).fill_null(True)
@@ -126,13 +134,13 @@ def _weights(column: pl.Series) -> np.ndarray:
         )
     if not column.sum():
         raise InputError(f"Weight column '{column.name}' is 0 everywhere. Some row has to count.")
-    return column.to_numpy().copy()
+    return column.to_numpy().copy(), notes
 
 
 def _features(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     """The features as their kinds, without columns that cannot tell one row from another."""
     recognised = [recognise(column) for column in frame]
-    notes = [note for _, note in recognised if note]
+    notes = [note for _, of_column in recognised for note in of_column]
     empty = [column.name for column, _ in recognised if column.null_count() == len(column)]
     constant = [column.name for column, _ in recognised if column.name not in empty and column.n_unique() == 1]
     notes += _left_out(empty, "has no entries", "have no entries") + _left_out(constant, "is constant", "are constant")

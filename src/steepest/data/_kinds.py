@@ -7,6 +7,7 @@ boolean  Boolean                         date   Datetime in microseconds, UTC wi
 import polars as pl
 
 from ..errors import InputError
+from ._numerals import grouped_number, may_be_decimal_comma, nearly_numbers_note, plain_number, thousands_note
 
 # Spellings of "missing", the same that skrub knows.
 MISSING_TEXT = (
@@ -18,20 +19,39 @@ MISSING = (*MISSING_TEXT, "-", "--", ".", "NAN", "Null", "missing")
 _TRUTH = {"true": True, "false": False}
 
 
-def recognise(column: pl.Series) -> tuple[pl.Series, str | None]:
-    """A column as one of the four kinds, with a note where spellings of "missing" were taken out of text.
+def recognise(column: pl.Series) -> tuple[pl.Series, list[str]]:
+    """A column as one of the four kinds, with what ``reading_notes`` says about it.
 
     Text becomes numbers, booleans or dates where every entry that is not missing is one; of dates only ISO 8601's
     spellings, which leave no doubt (others stay text, and the encoder learns theirs). Raises InputError for lists,
     structs and other nested or binary columns, and for infinities.
     """
     parsed = parse(column, dates=True) if column.dtype == pl.String else column
-    note = None
-    if spelled := parsed.null_count() - column.null_count():
-        example = column.filter(parsed.is_null() & column.is_not_null())[0]
-        entries = "1 entry, '{}', was" if spelled == 1 else f"{spelled} entries such as '{{}}' were"
-        note = f"Column '{column.name}': {entries.format(example)} read as missing."
-    return cast(parsed, kind_of(parsed)), note
+    return cast(parsed, kind_of(parsed)), reading_notes(column, parsed)
+
+
+def reading_notes(column: pl.Series, parsed: pl.Series) -> list[str]:
+    """What was done to text quietly.  parsed: what ``parse`` made of the column.
+
+    A sentence each where spellings of "missing" were taken out, thousands were separated, or it stayed text for a few
+    entries' sake.
+    """
+    if column.dtype != pl.String:
+        return []
+    if parsed.dtype == pl.String:
+        notes = [nearly_numbers_note(column, MISSING)]
+    else:
+        notes = [_missing_note(column, parsed), thousands_note(column, parsed) if parsed.dtype == pl.Float64 else None]
+    return [note for note in notes if note]
+
+
+def _missing_note(column: pl.Series, parsed: pl.Series) -> str | None:
+    spelled = parsed.null_count() - column.null_count()
+    if not spelled:
+        return None
+    example = column.filter(parsed.is_null() & column.is_not_null())[0]
+    entries = "1 entry, '{}', was" if spelled == 1 else f"{spelled} entries such as '{{}}' were"
+    return f"Column '{column.name}': {entries.format(example)} read as missing."
 
 
 def kind_of(column: pl.Series) -> str:
@@ -54,15 +74,18 @@ def kind_of(column: pl.Series) -> str:
 def parse(column: pl.Series, *, dates: bool = False) -> pl.Series:
     """Text as Int64, Float64 or Boolean (or Datetime, where *dates*) if everything not missing is one, else unchanged.
 
+    Numbers may separate thousands where that leaves no doubt.
+
     >>> parse(pl.Series(["1", "2", "NA"])).to_list()
     [1, 2, None]
     >>> parse(pl.Series(["1", "two"])).to_list()
     ['1', 'two']
     """
     sample = column.drop_nulls().head(100)  # most columns of words show it here, and a million rows need no parsing
-    for read in (_to_integer, _to_number, _to_boolean_word, *([_to_date] if dates else [])):
+    for read in (_to_integer, plain_number, _to_boolean_word, *([_to_date] if dates else []), grouped_number):
         if _is_whole(sample, read(sample)) and _is_whole(column, parsed := read(column)):
-            return parsed if parsed.null_count() < len(parsed) else column
+            doubtful = read is grouped_number and may_be_decimal_comma(column)
+            return parsed if parsed.null_count() < len(parsed) and not doubtful else column
     return column
 
 
@@ -114,7 +137,9 @@ def _to_number(column: pl.Series) -> pl.Series:
         return column.dt.total_microseconds() / 1e6  # seconds
     if column.dtype == pl.Time:
         return column.cast(pl.Int64) / 1e9  # nanoseconds since midnight, to seconds
-    return column.cast(pl.Float64, strict=False).fill_nan(None)
+    if column.dtype == pl.String and not may_be_decimal_comma(column):
+        return grouped_number(column)
+    return plain_number(column)
 
 
 def _to_boolean_word(column: pl.Series) -> pl.Series:
