@@ -7,7 +7,7 @@ import pytest
 
 from steepest.data import read
 from steepest.errors import InputError
-from steepest.networks import Network
+from steepest.networks import INITIALIZERS, Network
 from steepest.problems import NetworkProblem, network
 
 
@@ -90,11 +90,28 @@ def test_shapes_are_equal_at_every_seed_and_a_category_unseen_is_a_column_of_zer
     instances = problem.instances(seeds)
     shapes = [jax.tree.map(np.shape, (one.train, one.validation, one.test)) for one in instances]
     assert all(one == shapes[0] for one in shapes)
-    assert len({(one.init, one.loss) for one in instances}) == 1  # one compiled program serves them all
+    starts = [jax.tree.map(np.shape, one.init(jax.random.key(0))) for one in instances]
+    assert all(one == starts[0] for one in starts)
+    assert len({one.loss for one in instances}) == 1  # one compiled program trains them all
     for instance, width in zip(instances, widths, strict=True):
         assert instance.train[0].shape[1] == max(widths)
         assert not np.asarray(instance.train[0])[:, width:].any()
         assert np.asarray(instance.train[0])[:, :width].any(axis=0).all()
+
+
+@pytest.mark.parametrize("initializer", INITIALIZERS)
+def test_the_start_of_a_seed_is_drawn_for_its_own_columns_whichever_seeds_are_beside_it(rare, initializer):
+    problem = network(read(rare, target="level"), hidden=(4,), initializer=initializer)
+    together, key = problem.instances(range(6)), jax.random.key(7)
+    for seed, instance in enumerate(together):
+        (alone,) = problem.instances([seed])
+        first, *others = instance.init(key)
+        expected, *rest = alone.init(key)
+        own = len(problem._prepared(seed).encoder.feature_names)
+        np.testing.assert_array_equal(first.weights[:own], expected.weights)
+        assert not np.asarray(first.weights[own:]).any()
+        for ours, theirs in zip(jax.tree.leaves(others), jax.tree.leaves(rest), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_a_model_ignores_the_columns_that_its_own_training_part_lacks(rare):

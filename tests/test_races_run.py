@@ -46,6 +46,35 @@ def test_every_run_is_the_fit_of_its_optimizer_rate_and_seed(problem, raced):
         assert_frame_equal(curves, alone.curves, rel_tol=1e-5)
 
 
+def rare_categories():
+    """200 rows of which four have a category of their own, so that training parts differ in how many they know."""
+    random = np.random.default_rng(0)
+    table = pl.DataFrame(
+        {
+            "size": random.normal(10, 3, 200),
+            "colour": [f"rare {i}" if i < 4 else ("red", "blue")[i % 2] for i in range(200)],
+        }
+    )
+    red = (table["colour"] == "red").cast(pl.Float64)
+    table = table.with_columns(price=0.1 * table["size"] + red + pl.Series(random.normal(0, 0.3, 200)))
+    return table.sample(fraction=1.0, shuffle=True, seed=1)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "lion"])
+def test_a_seeds_run_does_not_depend_on_the_other_seeds(optimizer):
+    """Columns of zeros may order a product's sums otherwise, so what is equal is equal but for roundings."""
+    problem = st.network(st.read(rare_categories(), target="price"), hidden=(8,))
+    widths = [instance.train[0].shape[1] for seed in (0, 3, 4) for instance in problem.instances([seed])]
+    assert len(set(widths)) > 1
+    alone = st.fit(problem, optimizer, epochs=5, seed=3)
+    for seeds in ([3], [3, 4], [0, 3, 4]):
+        raced = race(problem, [optimizer], learning_rates=1, seeds=seeds, epochs=5)
+        row = raced.runs.filter(pl.col("seed") == 3).row(0, named=True)
+        curves = raced.curves.filter(pl.col("run") == row["run"]).drop("run")
+        assert row["best_validation_loss"] == pytest.approx(alone.reported_best, rel=1e-5)
+        assert_frame_equal(curves, alone.reported_curves(), rel_tol=1e-5)
+
+
 def test_two_races_differ_in_nothing_but_their_seconds(problem, raced):
     again = race(problem, ["sgd", "adam"], **ASKED)
     assert again.runs.drop("seconds").equals(raced.runs.drop("seconds"))

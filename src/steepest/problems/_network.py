@@ -20,14 +20,20 @@ from ._problem import Instance, Measure
 
 @dataclass(frozen=True)
 class NetworkInit:
-    """Initial parameters of a network; equal for equal shapes."""
+    """Initial parameters of a network; equal for equal shapes.
+
+    padding: inputs besides *inputs* that are always zero. Their weights are zero, and no gradient and no decay of
+    weights ever moves them, so what they stand beside trains as it would without them.
+    """
 
     network: Network
     inputs: int
     outputs: int
+    padding: int = 0
 
     def __call__(self, key: jax.Array) -> tuple[Layer, ...]:
-        return self.network.init(key, self.inputs, self.outputs)
+        first, *others = self.network.init(key, self.inputs, self.outputs)
+        return first._replace(weights=jnp.pad(first.weights, ((0, self.padding), (0, 0)))), *others
 
 
 @dataclass(frozen=True)
@@ -123,8 +129,8 @@ class NetworkProblem:
     def instances(self, seeds: Iterable[int]) -> list[Instance]:
         """The problem at each seed, all of the same shapes so that one program serves them.
 
-        A category that one seed's training part lacks is a column of zeros there, as it would be had the encoder
-        known of it; the columns are at the right.
+        A category that one seed's training part lacks is a column of zeros there, at the right. The start is drawn for
+        the seed's own columns, so that its run does not depend on which other seeds there are.
         """
         seeds = list(seeds)
         inputs = max(len(self._prepared(seed).encoder.feature_names) for seed in seeds)
@@ -137,8 +143,9 @@ class NetworkProblem:
 
     def _instance(self, seed: int, inputs: int) -> Instance:
         part = self._prepared(seed)
+        own = len(part.encoder.feature_names)
         return Instance(
-            NetworkInit(self.network, inputs, self.outputs),
+            NetworkInit(self.network, own, self.outputs, padding=inputs - own),
             NetworkLoss(self.network, self.loss),
             *(self._arrays(part, rows, inputs) for rows in (part.split.train, part.split.validation, part.split.test)),
         )
