@@ -1,6 +1,5 @@
 """What would not go on exactly is refused with the reason, and forced does the nearest thing."""
 
-import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 from steepest import convert
 from steepest.errors import InputError
 
-from .convert_runs import RATE, RUNS, begun, float64, values
+from .convert_runs import RATE, begun, float64, values
 
 _float64 = pytest.fixture(autouse=True)(float64)
 
@@ -65,7 +64,7 @@ REFUSED = [
     (("keras", "SGD", {"clipnorm": 1.0}), ("torch", "SGD", {}), {"clipnorm"}, "It was 1, here it is 0"),
     (
         ("keras", "SGD", {"gradient_accumulation_steps": 2}), ("optax", "sgd", {}),
-        {"gradient_accumulation_steps"}, "It was 2",
+        {"gradient_accumulation_steps", "mini_step"}, "It was 2",
     ),
     # another rule of the same kin
     (("torch", "Adam", {}), ("torch", "Adam", {"amsgrad": True}), {"rule"}, "It was adam, here it is amsgrad"),
@@ -220,6 +219,29 @@ def test_parameters_that_no_optimizer_moves():
     run = begun("keras", "SGD", SGD, seed=3)
     with pytest.raises(InputError, match="is moved here, and had no optimizer; forced, it starts anew"):
         run.receive(was.checkpoint())
+    # Forced, it starts anew, at the others' step count where there is one for all.
+    was = begun("torch", "Adam", {"eps": 0.0})
+    was.optimizer = torch.optim.Adam([was.model[2].weight], lr=RATE, eps=0.0)
+    was.train(3)
+    for target in (("keras", "Adam", {"epsilon": 0.0}), ("torch", "Adam", {"eps": 0.0})):
+        run = begun(*target, steps=5, seed=3)
+        run.receive(was.checkpoint(), force=["frozen"])
+        first, _, moved, _ = run.checkpoint().parameters.values()
+        assert not first.state["v"].any()
+        assert moved.state["v"].all()
+        assert (first.step_count, moved.step_count) == ((3, 3) if target[0] == "keras" else (0, 3))
+
+
+def test_gradients_that_are_gathered_but_not_used():
+    was, run = begun("keras", "SGD", {"gradient_accumulation_steps": 2}, steps=3), begun("torch", "SGD", seed=2)
+    with pytest.raises(InputError, match="mini_step: It was 1, here it is 0"):
+        run.receive(was.checkpoint(), force=["gradient_accumulation_steps"])
+    adam = optax.MultiSteps(optax.adam(RATE), 2)
+    params = {"w": jnp.ones(2)}
+    _, state = adam.update(params, adam.init(params), params)
+    checkpoint = convert.from_optax(params, state, "adam", {"learning_rate": RATE})
+    with pytest.raises(InputError, match="mini_step: It was 1, here it is 0"):
+        convert.to_optax(checkpoint, params, optax.adam(RATE).init(params), "adam", {"learning_rate": RATE})
 
 
 def test_groups_with_rates_of_their_own():
@@ -250,53 +272,3 @@ def test_what_would_be_rounded():
         run.receive(was.checkpoint())
     run.receive(was.checkpoint(), force="precision")
     np.testing.assert_array_equal(values(run), values(was).astype(np.float32))
-
-
-def test_what_is_no_optimizer_of_the_table():
-    run = begun("torch", "SGD")
-    run.optimizer = torch.optim.LBFGS(run.model.parameters())
-    with pytest.raises(InputError, match="Unknown optimizer of torch 'LBFGS'"):
-        run.checkpoint()
-    weight = torch.nn.Parameter(torch.ones(2, 2))
-    with pytest.raises(InputError, match="Muon's state is not converted"):
-        convert.from_torch([("w", weight)], torch.optim.Muon([weight]))
-    other = torch.optim.SGD([*run.model.parameters(), weight])
-    with pytest.raises(InputError, match="moves 1 tensors that are not among the model's parameters"):
-        convert.from_torch(run.model, other)
-    with pytest.raises(InputError, match=r"The model has no optimizer\. Compile it first"):
-        convert.from_keras(keras.Sequential([keras.layers.Dense(1)]))
-
-
-def test_what_is_not_the_state_of_that_optimizer():
-    params = {"w": jnp.ones((2, 2))}
-    state = optax.sgd(0.1).init(params)
-    with pytest.raises(InputError, match="The state has no mu: it is another optimizer's"):
-        convert.from_optax(params, state, "adam", {"learning_rate": 0.1})
-    with pytest.raises(InputError, match="The learning rate of sgd is missing"):
-        convert.from_optax(params, state, "sgd")
-    with pytest.raises(InputError, match=r"Unknown argument of sgd 'momentm'. Did you mean 'momentum'\?"):
-        convert.from_optax(params, state, "sgd", {"learning_rate": 0.1, "momentm": 0.9})
-    twice = optax.chain(optax.adam(0.1), optax.adam(0.1))
-    with pytest.raises(InputError, match=r"The state has mu 2 times: .*\[0\].*\[1\].*Give the part of it"):
-        convert.from_optax(params, twice.init(params), "adam", {"learning_rate": 0.1})
-    state = optax.adam(0.1).init({"v": jnp.ones((2, 2))})
-    with pytest.raises(InputError, match="mu, nu has no 'w': it is of other parameters"):
-        convert.from_optax(params, state, "adam", {"learning_rate": 0.1})
-
-
-@pytest.mark.parametrize(("source", "framework"), [
-    (("torch", "RAdam", {}), "keras"), (("torch", "SGD", {"weight_decay": 0.5}), "optax"),
-    (("torch", "Adam", {"amsgrad": True}), "optax"), (("torch", "Adam", {"weight_decay": 0.5}), "optax"),
-])  # fmt: skip
-def test_what_has_no_counterpart(source, framework):
-    with pytest.raises(InputError, match=f"{framework} has nothing that computes"):
-        convert.counterpart(begun(*source, steps=1).checkpoint(), framework)
-
-
-def test_unknown_frameworks_and_names():
-    with pytest.raises(InputError, match=r"Unknown framework 'kears'. Did you mean 'keras'\?"):
-        convert.counterpart(begun("torch", "SGD").checkpoint(), "kears")
-    with pytest.raises(AttributeError, match="from_jax"):
-        convert.from_jax  # noqa: B018
-    assert set(RUNS) == {"torch", "keras", "optax"}
-    assert jax.config.jax_enable_x64

@@ -9,8 +9,9 @@ import numpy as np
 from .. import rules
 from ..dialects import Method
 
-# What Keras's optimizers do besides the rule, and others do elsewhere or not at all.
-BESIDES = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps")
+# What Keras's optimizers do besides the rule, and others do elsewhere or not at all; and how many gradients it or
+# optax's MultiSteps has gathered since the last step.
+BESIDES = ("clipnorm", "clipvalue", "global_clipnorm", "use_ema", "gradient_accumulation_steps", "mini_step")
 Rate = float | Callable[[int], float]  # a schedule gives the rate of the step that follows so many
 
 

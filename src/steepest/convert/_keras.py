@@ -110,6 +110,7 @@ def _parameter(variable: Any, optimizer: Any, parts: dict[str, list[Any]]) -> Pa
     if not optimizer._use_weight_decay(variable):
         numbers.pop("weight_decay", None)
     numbers |= {name: config[name] for name in BESIDES if config.get(name)}
+    numbers["mini_step"] = int(_array(optimizer._iterations)) % (optimizer.gradient_accumulation_steps or 1)
     rate, scheduled = _rate(optimizer)
     places = _places(variable, method, optimizer, parts)
     state = {field: method.signed(field, _array(places[name])) for field, name in method.fields.items()}

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..dialects import FRAMEWORKS
 from ..errors import InputError
-from ._checkpoint import Checkpoint, Parameter
+from ._checkpoint import Checkpoint, Parameter, before_first_step, wide
 from ._counterpart import counterpart
 from ._match import match
 from ._refusals import Force, Refusals
@@ -25,23 +25,49 @@ def move(source: Checkpoint, target: Checkpoint, names: Mapping[str, str] | None
     living = {here: was for here, was in pairs.items() if was.method is not None}
     counts = _step_counts(target, living, refusals)
     rates = _rates(target, living, counts, refusals)
+    others = [(target.parameters[name].group, rates[name], counts[name]) for name in living]
     moved = {}
     for here, was in pairs.items():
         place = target.parameters[here]
-        value = _stored(was.value, place.value.dtype, refusals)
-        if here not in living:
-            moved[here] = replace(place, value=value)
-            continue
-        change = Change(was, place, counts[here], rates[here], refusals)
-        change.compare()
-        state = change.state()
-        kinds = {field: array.dtype for field, array in (place.state or {}).items()}
-        state = {field: _stored(array, kinds.get(field, array.dtype), refusals) for field, array in state.items()}
-        rate = rates[here] if place.settable else place.learning_rate
-        moved[here] = replace(place, value=value, state=state, step_count=counts[here], learning_rate=rate)
+        place = replace(place, value=_stored(was.value, place.value.dtype, refusals))
+        if here in living:
+            place = _moved(Change(was, place, counts[here], rates[here], refusals))
+        elif place.method is not None:
+            place = _anew(target, place, others)
+        moved[here] = place
     _check_shared(target, moved, refusals)
     refusals.check(_advice(source, target))
     return moved
+
+
+def _moved(change: Change) -> Parameter:
+    """The target with the state that it takes over."""
+    change.compare()
+    place, state = change.target, change.state()
+    kinds = {field: array.dtype for field, array in (place.state or {}).items()}
+    state = {field: _stored(array, kinds.get(field, array.dtype), change.refusals) for field, array in state.items()}
+    rate = change.rate if place.settable else place.learning_rate
+    return replace(place, state=state, step_count=change.step_count, learning_rate=rate)
+
+
+def _anew(target: Checkpoint, place: Parameter, others: list[tuple[int, float, int | None]]) -> Parameter:
+    """The target at its beginning.  others: the group, learning rate and step count of each that goes on."""
+    assert place.method is not None
+    rates = [rate for group, rate, _ in others if group == place.group and place.settable]
+    counts = [count for _, _, count in others if _shares(target)]
+    state = before_first_step(place.method, place.value, wide(place.value.dtype))
+    kinds = {field: array.dtype for field, array in (place.state or {}).items()}
+    return replace(
+        place,
+        state={field: array.astype(kinds.get(field, array.dtype)) for field, array in state.items()},
+        step_count=[*counts, 0][0],
+        learning_rate=[*rates, place.learning_rate][0],
+    )
+
+
+def _shares(target: Checkpoint) -> bool:
+    """Whether one step count is for all."""
+    return FRAMEWORKS[target.framework][0].step_count == "all"
 
 
 def _fitting(name: str, was: Parameter, place: Parameter, refusals: Refusals) -> Parameter:
@@ -63,7 +89,7 @@ def _step_counts(target: Checkpoint, living: Mapping[str, Parameter], refusals: 
     """The step count of each: its own, or the one that all share."""
     counts = {name: parameter.step_count for name, parameter in living.items()}
     known = {count for count in counts.values() if count is not None}
-    if len(known) > 1 and FRAMEWORKS[target.framework][0].step_count == "all":
+    if len(known) > 1 and _shares(target):
         first = {count: name for name, count in reversed(counts.items()) if count is not None}
         told = ", ".join(f"{count} of '{name}'" for count, name in sorted(first.items()))
         refusals.add("step_count", f"Here one step count is for all, and they differ: {told}; forced, the largest.")
@@ -99,7 +125,7 @@ def _stored(array: np.ndarray, dtype: np.dtype, refusals: Refusals) -> np.ndarra
 
 def _check_shared(target: Checkpoint, moved: Mapping[str, Parameter], refusals: Refusals) -> None:
     """Numbers that all parameters share must be one number."""
-    if FRAMEWORKS[target.framework][0].step_count != "all":
+    if not _shares(target):
         return
     living = [one for one in moved.values() if one.method is not None]
     for field in {field for one in living if one.state for field, value in one.state.items() if value.ndim == 0}:

@@ -95,7 +95,8 @@ def to_optax(
 
     def stored(name: str, value: np.ndarray, place: Any) -> Any:
         turned = outputs_to_front(value) if name in first and value.ndim else value
-        return jnp.asarray(turned, np.asarray(place).dtype)
+        made = jnp.asarray(turned, np.asarray(place).dtype)
+        return jax.device_put(made, place.sharding) if isinstance(place, jax.Array) else made
 
     for one in [one for one in moved.values() if one.method is not None][:1]:  # all are moved by one method
         assert one.method is not None
@@ -142,6 +143,7 @@ def _described(spoken: Dialect, state: Any, given: Mapping[str, Any]) -> tuple[d
     if rate is REQUIRED or rate is None:
         raise InputError(f"The learning rate of {spoken.name} is missing. Give options={{'learning_rate': ...}}.")
     method, numbers, _ = described(spoken, full | {"learning_rate": 0.0})
+    numbers["mini_step"] = int(part(state, "mini_step") or 0)
     scheduled = callable(rate) or "learning_rate" in schedules
     settable = "learning_rate" in injected and not scheduled
     at = (lambda step_count: float(rate(step_count))) if callable(rate) else float(rate)
