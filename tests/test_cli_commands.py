@@ -83,7 +83,9 @@ def test_what_predict_takes_and_what_it_refuses(shell, mixed_csv):
     table.head(0).write_csv("none.csv")
     table.head(1).write_csv("one.csv")
     (shell.place / "kept.csv").write_text("mine")
-    assert "300 rows" in shell.works("predict", "fit", "new.csv", "--out", "new_out.csv")
+    new = shell("predict", "fit", "new.csv", "--out", "new_out.csv")
+    assert (new.code, new.err) == (0, "Column 'colour': 300 rows hold values not seen in training, such as 'mauve'.\n")
+    assert "300 rows" in new.out
     assert "1 row of" in shell.works("predict", "fit", "one.csv", "--out", "one_out.csv")
     assert shell.works("predict", "fit", "one.csv", "--out", "quiet.csv", "--quiet") == ""
     for words, said in {

@@ -333,3 +333,16 @@ def test_text_of_nothing_but_numbers_in_training_is_a_number():
     encoded = FeatureEncoder().fit(frame[:4]).transform(frame)
     assert (np.diff(encoded[:4, 0]) > 0).all()
     assert encoded[4, 0] == 0
+
+
+def test_categories_that_training_did_not_see_are_told(tmp_path):
+    train = pl.DataFrame({"sex": ["f", "m"] * 20, "city": ["Rome", "Bonn", None, "NA"] * 10, "n": range(40)})
+    encoder = FeatureEncoder().fit(train)
+    assert encoder.unseen(train) == []  # of 'f' and 'm' only one has a number, and both are known
+    new = pl.DataFrame({"city": ["Bonn", "Oslo", None, "Kyiv", "?"], "sex": ["f", "m", "x", None, "f"], "n": [1] * 5})
+    assert encoder.unseen(new) == [
+        "Column 'sex': 1 row holds a value not seen in training, such as 'x'.",
+        "Column 'city': 2 rows hold values not seen in training, such as 'Oslo'.",
+    ]
+    encoder.save(tmp_path / "encoder.safetensors")
+    assert FeatureEncoder.load(tmp_path / "encoder.safetensors").unseen(new) == encoder.unseen(new)

@@ -234,3 +234,14 @@ def test_columns_in_another_order_and_more_of_them_change_nothing(models, frame)
     other = frame.select(reversed(frame.columns)).with_columns(pl.lit(1.0).alias("unheard of"))
     for before, after in zip(predictions(model, frame), predictions(model, other), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_new_categories_are_warned_of_by_what_predicts_and_not_by_a_score(models, frame):
+    model = models["multiclass"]
+    new = frame.with_columns(colour=pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("mauve")).otherwise("colour"))
+    features = read_features(new, model.encoder)
+    said = "Column 'colour': 3 rows hold values not seen in training, such as 'mauve'"
+    for predict in (model.predict, model.predict_probabilities, model.outputs):
+        with pytest.warns(UserWarning, match=said):
+            predict(features)
+    model.score(features, read(frame, target="level").target)  # a warning would be an error

@@ -1,5 +1,7 @@
 """``steepest predict``."""
 
+import sys
+import warnings
 from pathlib import Path
 
 import polars as pl
@@ -27,8 +29,13 @@ def run_predict(directory: Path, data: str, out: Path, quiet: bool) -> None:
         raise InputError(f"'{out}' exists already. Give another --out, or remove it first.")
     model = Model.load(directory)
     features = read_features(data, model.encoder)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        predicted = predictions(model, features)
     with new_file(out) as temporary:
-        write(predictions(model, features), temporary)
+        write(predicted, temporary)
+    for warning in told:
+        print(warning.message, file=sys.stderr)
     if not quiet:
         rows = counted(features.height, "row")
         Console(highlight=False, soft_wrap=True).print(f"{rows} of '{model.target_name}' predicted: {out}")

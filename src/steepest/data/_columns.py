@@ -37,6 +37,7 @@ _DATE_FIELDS = (
 class Categories:
     """One number a category: 1 in the rows that hold it.  values: the categories; None stands for missing.
 
+    dropped: of two categories the one that has no number, since the other's tells.
     A category that was not there when learning has 0 everywhere.
 
     >>> Categories(("red", None)).encode(pl.Series(["red", None, "mauve"])).tolist()
@@ -44,6 +45,7 @@ class Categories:
     """
 
     values: tuple[str | None, ...]
+    dropped: tuple[str, ...] = ()
 
     def names(self, column: str) -> list[str]:
         """``column is value``, each."""
@@ -53,6 +55,11 @@ class Categories:
         """float64 (rows, values)."""
         held = [column.is_null() if value is None else column == value for value in self.values]
         return np.stack([rows.fill_null(False).to_numpy() for rows in held], axis=1).astype(np.float64)
+
+    def unseen(self, column: pl.Series) -> pl.Series:
+        """The entries that were not there when learning."""
+        known = [value for value in (*self.values, *self.dropped) if value is not None]
+        return column.filter(column.is_not_null() & ~column.is_in(known).fill_null(False))
 
 
 @dataclass(frozen=True)
@@ -153,9 +160,11 @@ def _distil(fitted: Any, steps: list[Any]) -> ColumnCode:
 
 def _categories(fitted: Any) -> Categories:
     values = [None if value is None else str(value) for value in fitted.categories_[0]]
+    dropped: tuple[str, ...] = ()
     if fitted.drop_idx_ is not None and fitted.drop_idx_[0] is not None:  # of two categories one number tells
-        del values[int(fitted.drop_idx_[0])]
-    return Categories(tuple(values))
+        one = values.pop(int(fitted.drop_idx_[0]))
+        dropped = () if one is None else (one,)
+    return Categories(tuple(values), dropped)
 
 
 def _text(fitted: Any) -> Text:

@@ -57,6 +57,21 @@ class FeatureEncoder:
         """
         return self._fitted()(self._raw(conform(frame, self.kinds)))
 
+    def unseen(self, frame: pl.DataFrame) -> list[str]:
+        """A sentence for each column of categories that holds some which the training rows did not.
+
+        They count as none of the known categories. Raises InputError like ``transform``.
+        """
+        categories = {column: code for column, code in self._codes.items() if isinstance(code, Categories)}
+        words = _without_missing(conform(frame, {column: self.kinds[column] for column in categories}))
+        notes = []
+        for column, code in categories.items():
+            unseen = code.unseen(words[column])
+            if count := len(unseen):
+                hold = "1 row holds a value" if count == 1 else f"{count:,} rows hold values"
+                notes.append(f"Column '{column}': {hold} not seen in training, such as '{unseen[0]}'.")
+        return notes
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """A name for each column of what ``transform`` returns."""

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import warnings
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import pairwise
@@ -45,7 +46,15 @@ class Model:
     loss: str
 
     def outputs(self, features: pl.DataFrame) -> np.ndarray:
-        """Raw outputs (rows, outputs): logits, or standardised numbers."""
+        """Raw outputs (rows, outputs): logits, or standardised numbers.
+
+        This and all that predicts warns (UserWarning) of categories that training did not see: they count as none.
+        """
+        for note in self.encoder.unseen(features):
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return self._outputs(features)
+
+    def _outputs(self, features: pl.DataFrame) -> np.ndarray:
         x = self.encoder.transform(features)
         parts = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
         return np.concatenate([np.asarray(_forward(self.parameters, part, self.network)) for part in parts])
@@ -54,7 +63,10 @@ class Model:
         """Probability of each class (rows, classes), in the order of ``target.classes``."""
         if self.task == "regression":
             raise InputError(f"A number has no class probabilities; '{self.target_name}' is one. Use predict.")
-        z = self.outputs(features).astype(np.float64)
+        return self._probabilities(self.outputs(features))
+
+    def _probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        z = outputs.astype(np.float64)
         if self.task == "binary":
             z = np.concatenate([np.zeros_like(z), z], axis=1)
         exponentials = np.exp(z - z.max(axis=1, keepdims=True))
@@ -62,16 +74,23 @@ class Model:
 
     def predict(self, features: pl.DataFrame) -> np.ndarray:
         """Predicted labels, or numbers in the user's units (rows,)."""
+        return self._decoded(self.outputs(features))
+
+    def _decoded(self, outputs: np.ndarray) -> np.ndarray:
         if self.task == "regression":
-            return self.target.decode(self.outputs(features)[:, 0])
-        return self.target.decode(self.predict_probabilities(features).argmax(axis=1))
+            return self.target.decode(outputs[:, 0])
+        return self.target.decode(self._probabilities(outputs).argmax(axis=1))
 
     def score(self, features: pl.DataFrame, target: np.ndarray) -> dict[str, Any]:
-        """Metrics against the true target: class codes, or numbers in the user's units (rows,)."""
+        """Metrics against the true target: class codes, or numbers in the user's units (rows,).
+
+        Categories that training did not see are part of what is measured, and need no warning.
+        """
+        outputs = self._outputs(features)
         if self.task == "regression":
-            return _metrics.regression(target, self.predict(features), f"units of '{self.target_name}'")
+            return _metrics.regression(target, self._decoded(outputs), f"units of '{self.target_name}'")
         labels = [label if isinstance(label, (int, float, bool)) else str(label) for label in self.target.classes]
-        return _metrics.classification(target, self.predict_probabilities(features), labels)
+        return _metrics.classification(target, self._probabilities(outputs), labels)
 
     def save(self, directory: str | Path, metrics: dict[str, Any] | None = None) -> None:
         """Write a directory, whole or not at all: model.json, weights.safetensors, encoder.safetensors. No pickle.
