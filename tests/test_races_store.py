@@ -13,7 +13,7 @@ from steepest.reports import report
 
 RUN_COLUMNS = [
     "run", "optimizer", "learning_rate", "seed", "stage", "status", "epochs", "steps", "best_epoch", "train_loss",
-    "validation_loss", "best_validation_loss", "seconds",
+    "validation_loss", "best_validation_loss", "steady_validation_loss", "seconds",
 ]  # fmt: skip
 CURVE_COLUMNS = ["run", "epoch", "step", "train_loss", "validation_loss"]
 SHARED_FACTS = {

@@ -1,5 +1,6 @@
 """A run is decided by its seed alone, however it is watched; its numbers are data, so that nothing compiles twice."""
 
+import dataclasses
 import math
 import time
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from steepest.optimizer import SGD, Adam, Momentum
 from steepest.problems import Problem, network
 from steepest.schedules import Constant, LinearDecay, Warmup
 from steepest.training import Settings, fit, fit_instance
+from steepest.training._run import curves_table
 
 RANDOM = np.random.default_rng(4)
 X, Y = RANDOM.normal(size=(23, 3)).astype(np.float32), RANDOM.normal(size=23).astype(np.float32)
@@ -237,3 +239,21 @@ def test_settings_as_plain_values():
     }  # fmt: skip
     assert Settings(patience=None).patience_epochs == math.inf
     assert Settings(patience=3).patience_epochs == 3.0
+
+
+@pytest.mark.parametrize(
+    ("best_epoch", "watched", "steady"),
+    [
+        (3, [9.0, 4.0, 2.0, 0.0, 6.0, 8.0, 1.0], (4.0 + 2.0 + 0.0 + 6.0 + 8.0) / 5),
+        (1, [9.0, 1.0, 2.0, 3.0, 7.0], 2.0),  # what was before training is left out
+        (4, [9.0, 4.0, 3.0, 2.0, 1.0], 2.0),
+        (0, [1.0, 5.0, 7.0, 9.0], 6.0),
+        (0, [1.0], 1.0),
+    ],
+)
+def test_a_steady_loss_is_that_of_the_epochs_around_the_best(best_epoch, watched, steady):
+    run = fit(Problem(init=[1.0], loss=lambda x: x[0] ** 2), epochs=1)
+    curves = curves_table(np.array([watched, watched]), steps_per_epoch=1)
+    run = dataclasses.replace(run, curves=curves, best_epoch=best_epoch, best_loss=min(watched))
+    assert run.steady_loss == pytest.approx(steady)
+    assert run.row()["steady_validation_loss"] == run.steady_loss

@@ -31,6 +31,7 @@ RUN_SCHEMA = {
     "train_loss": pl.Float64,
     "validation_loss": pl.Float64,
     "best_validation_loss": pl.Float64,
+    "steady_validation_loss": pl.Float64,
     "seconds": pl.Float64,
 }
 
@@ -65,15 +66,16 @@ class Race:
 
     @property
     def outcome(self) -> str:
-        """The verdict's sentence, or why there is none."""
+        """The verdict's sentence, or why there is none; it begins with how far an interrupted race came."""
         if self.verdict:
             return self.verdict.sentence
         if self.runs.is_empty():
-            return "No run ended, so nothing can be recommended."
-        lost = (
-            "Every run" if (self.runs["status"] == "diverged").all() else "At every learning rate half the runs or more"
-        )
-        return f"{lost} diverged: race again with smaller learning rates."
+            why = "No run ended, so nothing can be recommended."
+        else:
+            all_lost = (self.runs["status"] == "diverged").all()
+            lost = "Every run" if all_lost else "At every learning rate half the runs or more"
+            why = f"{lost} diverged: race again with smaller learning rates."
+        return why if self.complete else _partial(why, self.runs, self.plan)
 
     def _repr_html_(self) -> str:
         """A notebook's view: the verdict and the leaderboard."""
@@ -119,8 +121,14 @@ def race(
     runs = _runs_table(ended)
     usual = {name: one.learning_rate for name, one in plan.optimizers.items()}
     verdict = judge(runs, usual, problem.measure) if ended else None
+    if verdict and not complete:
+        verdict = dataclasses.replace(verdict, sentence=_partial(verdict.sentence, runs, plan))
     winner = _winner(problem, plan, instances, runs, verdict) if verdict else None
     return Race(problem, plan, runs, _curves_table(ended), verdict, winner, complete, time.perf_counter() - started)
+
+
+def _partial(sentence: str, runs: pl.DataFrame, plan: Plan) -> str:
+    return f"Partial, {len(runs):,} of {len(plan):,} runs: {sentence}"
 
 
 def _runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
@@ -150,7 +158,7 @@ def _winner(problem: Minimised, plan: Plan, instances: dict, runs: pl.DataFrame,
             & (pl.col("learning_rate") == verdict.learning_rate)
             & pl.col("status").is_in(["ok", "stopped"])
         )
-        .sort("best_validation_loss")
+        .sort("steady_validation_loss")
         .row(0, named=True)
     )
     one = plan.optimizers[verdict.optimizer].with_learning_rate(verdict.learning_rate)

@@ -1,22 +1,26 @@
-"""Who won: each optimizer's best learning rate by the median over seeds, then the best of those."""
+"""Who won: for each optimizer a learning rate that no other surely beats, then the best of those by their medians."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from ..problems import Measure
 from ..rules import proper_name
 
+# A difference smaller than this share of the loss is none.
+_MARGIN = 0.01
+
 
 @dataclass(frozen=True)
 class Standing:
-    """An optimizer at its best learning rate.
+    """An optimizer at its recommended learning rate.
 
-    median, low, high: best watched loss over the seeds there; infinite where runs diverged.
-    runs, diverged: over its whole grid.  at_edge: the best rate is the grid's first or last, so better may lie beyond.
+    median, low, high: steady watched loss (see ``Run``) over the seeds there; infinite where runs diverged.
+    runs, diverged: over its whole grid.  at_edge: the rate is the grid's first or last, so better may lie beyond.
     usual_learning_rate, usual_median: the grid's centre, untuned, and its median.
     """
 
@@ -88,16 +92,19 @@ def _whole_seeds(runs: pl.DataFrame) -> pl.DataFrame:
 def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
     if runs.is_empty():
         return None
-    loss = pl.when(pl.col("status") == "diverged").then(math.inf).otherwise(pl.col("best_validation_loss"))
+    loss = pl.when(pl.col("status") == "diverged").then(math.inf).otherwise(pl.col("steady_validation_loss"))
+    runs = runs.with_columns(loss=loss)
     rates = (
-        runs.with_columns(loss=loss)
-        .group_by("learning_rate")
+        runs.group_by("learning_rate")
         .agg(median=pl.col("loss").median(), low=pl.col("loss").min(), high=pl.col("loss").max(), seeds=pl.len())
         .filter(pl.col("seeds") == pl.col("seeds").max())
         .sort("learning_rate")
     )
+    distance = (pl.col("learning_rate") / usual).log().abs()
     # Where all diverged the rate nearest the usual one is named.
-    best = rates.sort("median", "high", (pl.col("learning_rate") / usual).log().abs()).row(0, named=True)
+    lowest = rates.sort("median", "high", distance).row(0, named=True)
+    equals = [rate for rate in rates["learning_rate"] if _is_level(runs, rate, lowest)]
+    best = rates.filter(pl.col("learning_rate").is_in(equals)).sort(distance).row(0, named=True)
     at_usual = rates.filter((pl.col("learning_rate") / usual - 1).abs() < 1e-9)
     edges = (rates["learning_rate"][0], rates["learning_rate"][-1])
     return Standing(
@@ -114,6 +121,24 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
     )
 
 
+def _is_level(runs: pl.DataFrame, learning_rate: float, lowest: Mapping[str, Any]) -> bool:
+    """Whether a rate is within the noise of the one with the lowest median, seed by seed.
+
+    Its mean difference may be one standard error and a hundredth of that median. The lowest of thirteen is partly luck;
+    the one standard error rule (Breiman et al. 1984) takes the most usual of those that may as well be it.
+    """
+    if learning_rate == lowest["learning_rate"]:
+        return True
+    pairs = runs.filter(pl.col("learning_rate") == learning_rate).join(
+        runs.filter(pl.col("learning_rate") == lowest["learning_rate"]), on="seed", suffix="_lowest"
+    )
+    differences = (pairs["loss"] - pairs["loss_lowest"]).to_numpy()
+    if not len(differences) or not np.isfinite(differences).all():
+        return False
+    error = float(differences.std(ddof=1)) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return float(differences.mean()) <= error + _MARGIN * abs(lowest["median"])
+
+
 def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
     first = board[0]
     told = (
@@ -126,6 +151,8 @@ def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
             f"; next is {proper_name(next_best.optimizer)} at {rate(next_best.learning_rate)} "
             f"with {next_best.median:.3g}"
         )
+    if first.at_edge:
+        told += ". That rate is the end of its grid: a better one may lie beyond"
     return told + ". Unconfirmed: no fresh seeds have tested it."
 
 

@@ -4,9 +4,10 @@ The files may come from another machine or another version: everything the page 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ _RESIDUALS: _Kinds = {"actual": (list,), "predicted": (list,)}
 
 _RUNS = {"run": int, "optimizer": str, "learning_rate": float, "seed": int, "status": str, "epochs": float}
 _RUNS |= {"best_epoch": float, "train_loss": float, "best_validation_loss": float}
+# Directories written before a race judged by it lack it; their races judged by the best loss.
+_MAYBE = {"steady_validation_loss": float}
 _CURVES = {"run": int, "epoch": float, "train_loss": float, "validation_loss": float}
 
 Columns = dict[str, np.ndarray]
@@ -74,7 +77,7 @@ def read(directory: str | Path) -> Record:
             "`steepest fit` wrote."
         )
     facts = _facts(path / FILES[kind], kind)
-    runs, curves = _columns(path / "runs.parquet", _RUNS), _columns(path / "curves.parquet", _CURVES)
+    runs, curves = _columns(path / "runs.parquet", _RUNS, _MAYBE), _columns(path / "curves.parquet", _CURVES)
     if len(np.unique(runs["run"])) != len(runs["run"]):
         raise _damaged(path / "runs.parquet", "a run number stands in it twice")
     if not np.all((runs["learning_rate"] > 0) & np.isfinite(runs["learning_rate"])):
@@ -142,7 +145,7 @@ def _shape(numbers: list) -> tuple[int, ...] | None:
         return None
 
 
-def _columns(file: Path, wanted: dict[str, type]) -> Columns:
+def _columns(file: Path, wanted: dict[str, type], maybe: Mapping[str, type] = MappingProxyType({})) -> Columns:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -154,7 +157,8 @@ def _columns(file: Path, wanted: dict[str, type]) -> Columns:
         missing = [name for name in wanted if name not in table.column_names]
         if missing:
             raise _damaged(file, f"column '{missing[0]}' is missing")
-        return {name: _column(table[name], kind) for name, kind in wanted.items()}
+        there = {**wanted, **{name: kind for name, kind in maybe.items() if name in table.column_names}}
+        return {name: _column(table[name], kind) for name, kind in there.items()}
     except (OSError, pa.ArrowException, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise

@@ -1,4 +1,4 @@
-"""The leaderboard: a row an optimizer at its best learning rate, best first."""
+"""The leaderboard: a row an optimizer at its recommended learning rate, best first."""
 
 import math
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""The loss curves: each optimizer at its best learning rate, every seed thin and their median thick."""
+"""The loss curves: each optimizer at its recommended learning rate, every seed thin and their median thick."""
 
 from typing import NamedTuple
 

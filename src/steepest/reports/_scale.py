@@ -50,11 +50,15 @@ class Scale(NamedTuple):
 
 
 def scores(record: Record) -> np.ndarray:
-    """What each run is judged by: its best validation loss, or its training loss where nothing was held out.
+    """What each run is judged by: its validation loss, or its training loss where nothing was held out.
+
+    In a race that is the steady loss, of the epochs around the best one; for a fit the best one's.
 
     Shape (runs,), in the loss's unit; infinite where the run diverged, NaN where it was interrupted without a loss.
     """
     best = record.runs["best_validation_loss"]
+    if record.kind == "race":
+        best = record.runs.get("steady_validation_loss", best)
     loss = best if np.isfinite(best).any() else record.runs["train_loss"]
     status = record.runs["status"]
     ended = np.where(np.isnan(loss), np.inf, loss)

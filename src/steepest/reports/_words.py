@@ -37,7 +37,7 @@ def _fitted(record: Record) -> str:
 def badges(record: Record) -> list[tuple[str, str]]:
     """What the reader must know before believing the headline, as (kind, words)."""
     found = []
-    if record.facts.get("partial"):
+    if record.facts.get("partial") and not headline(record).startswith("Partial"):
         ended, planned = int((record.runs["status"] != "interrupted").sum()), planned_runs(record.facts["spec"])
         of = f"{ended:,} of {count(planned, 'run')}" if planned else count(ended, "run")
         found.append(("partial", f"partial: interrupted after {of if record.kind == 'race' else 'some epochs'}"))

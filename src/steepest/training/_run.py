@@ -12,6 +12,9 @@ from ._settings import Settings
 
 OK, STOPPED, DIVERGED, INTERRUPTED = "ok", "stopped", "diverged", "interrupted"
 
+# Epochs to either side of the best one that say how steady it is.
+_STEADY = 2
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -54,6 +57,18 @@ class Run:
         """The best watched loss as the problem reports it."""
         return float(self.problem.reported(self.best_loss, self.seed))
 
+    @property
+    def steady_loss(self) -> float:
+        """The mean watched loss over the five epochs around the best one, as the problem reports it.
+
+        On a few dozen rows a run that swings wildly has an epoch at which it is right about all of them by luck; its
+        best loss is then next to nothing, and the epochs beside it show what it is worth.
+        """
+        watched = self.curves["validation_loss"].to_numpy()
+        around = watched[max(1, self.best_epoch - _STEADY) : self.best_epoch + _STEADY + 1]
+        mean = float(np.mean(around)) if len(around) else self.best_loss
+        return float(self.problem.reported(max(mean, self.best_loss), self.seed))
+
     def row(self) -> dict[str, Any]:
         """This run as a row of a table of runs, with losses as the problem reports them."""
         final = self.reported_curves().row(-1, named=True)
@@ -68,6 +83,7 @@ class Run:
             "train_loss": final["train_loss"],
             "validation_loss": final["validation_loss"],
             "best_validation_loss": self.reported_best,
+            "steady_validation_loss": self.steady_loss,
             "seconds": self.seconds,
         }
 
