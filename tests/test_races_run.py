@@ -168,6 +168,11 @@ def test_an_interrupted_race_keeps_what_ended_and_says_so(problem):
     assert not raced.complete
     assert 3 <= len(raced.runs) <= 3 + workers()
     assert raced.curves["run"].n_unique() == len(raced.runs)
+    marked = f"Partial, {len(raced.runs)} of 500 runs: Use SGD at a learning rate of "
+    for told in (raced.outcome, raced.verdict.sentence, raced.verdict.to_json()["sentence"]):
+        assert told.startswith(marked)
+        assert told.count("Partial") == 1
+    assert raced._repr_html_().count(marked) == 1
     assert set(raced.runs["status"]) <= {"ok", "stopped", "diverged"}
 
 
@@ -180,7 +185,7 @@ def test_a_race_interrupted_at_its_first_run_still_has_tables(problem, monkeypat
     assert (len(raced.runs), len(raced.curves), raced.verdict, raced.winner) == (0, 0, None, None)
     assert not raced.complete
     assert raced.runs.columns[:3] == ["run", "optimizer", "learning_rate"]
-    assert "No run ended" in raced._repr_html_()
+    assert "Partial, 0 of 6 runs: No run ended" in raced._repr_html_()
 
 
 def test_an_interrupt_while_the_runs_are_handed_out_ends_the_race_at_once(problem, monkeypatch):
@@ -215,6 +220,7 @@ def test_a_second_interrupt_while_the_winner_is_trained_keeps_the_results(proble
 def test_a_notebook_shows_the_verdict_and_the_leaderboard(raced):
     page = raced._repr_html_()
     assert raced.verdict.sentence in page
+    assert "Partial" not in page
     assert page.count("Unconfirmed") == 1
     assert page.count("<tr>") == 1 + 2
     assert "<td>SGD</td><td>0.1</td>" in page

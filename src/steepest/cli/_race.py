@@ -87,15 +87,9 @@ def _duration(seconds: float) -> str:
 
 
 def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
-    if not race.complete:
-        console.print(
-            f"Interrupted: {len(race.runs)} of {counted(len(race.plan), 'run')} ended; the results are partial."
-        )
-    if race.verdict is None:
-        console.print(race.outcome)
-        return
-    console.print(_leaderboard(race))
-    console.print(race.verdict.sentence)
+    if race.verdict is not None:
+        console.print(_leaderboard(race))
+    console.print(race.outcome)
     if race.winner and race.winner.test:
         console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
 
