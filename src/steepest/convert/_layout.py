@@ -24,10 +24,14 @@ def names_first(outputs_first: OutputsFirst, shapes: Iterable[tuple[str, int]]) 
 
 
 def outputs_last(array: np.ndarray) -> np.ndarray:
-    """(out, in) -> (in, out); (out, in, *kernel) -> (*kernel, in, out)."""
+    """(out, in) -> (in, out); (out, in, *kernel) -> (*kernel, in, out); of no dimension: itself."""
+    if array.ndim < 2:
+        return array
     return array.transpose(*range(2, array.ndim), 1, 0)
 
 
 def outputs_to_front(array: np.ndarray) -> np.ndarray:
-    """(in, out) -> (out, in); (*kernel, in, out) -> (out, in, *kernel)."""
+    """(in, out) -> (out, in); (*kernel, in, out) -> (out, in, *kernel); of no dimension: itself."""
+    if array.ndim < 2:
+        return array
     return array.transpose(array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))

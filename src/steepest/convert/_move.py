@@ -36,7 +36,7 @@ def move(source: Checkpoint, target: Checkpoint, names: Mapping[str, str] | None
             place = _anew(target, place, others)
         moved[here] = place
     _check_shared(target, moved, refusals)
-    refusals.check(_advice(source, target))
+    refusals.check(lambda: _advice(source, target))
     return moved
 
 

@@ -63,7 +63,7 @@ def from_optax(
         if lacking := [fields[field] for field, array in kept.items() if array is None]:
             raise InputError(f"The state's {', '.join(lacking)} has no '{name}': it is of other parameters.")
         arrays = {field: np.asarray(array) for field, array in kept.items()}
-        its = {field: method.signed(field, turned(a) if a.ndim else a) for field, a in arrays.items()}
+        its = {field: method.signed(field, turned(a)) for field, a in arrays.items()}
         own = {n: number for n, number in (moved.numbers or {}).items() if n != "weight_decay" or decays[name]}
         return dataclasses.replace(moved, value=value, numbers=own, state=its)
 
@@ -94,7 +94,7 @@ def to_optax(
     moved, first = move(checkpoint, there, names, force), _first(params, outputs_first)
 
     def stored(name: str, value: np.ndarray, place: Any) -> Any:
-        turned = outputs_to_front(value) if name in first and value.ndim else value
+        turned = outputs_to_front(value) if name in first else value
         made = jnp.asarray(turned, np.asarray(place).dtype)
         return jax.device_put(made, place.sharding) if isinstance(place, jax.Array) else made
 

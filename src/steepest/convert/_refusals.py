@@ -1,6 +1,6 @@
 """What cannot be exact, gathered so that one error tells all of it."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ..errors import InputError
 
@@ -27,14 +27,14 @@ class Refusals:
         if reason not in reasons:
             reasons.append(reason)
 
-    def check(self, advice: str = "") -> None:
-        """InputError with all reasons, if there are any."""
+    def check(self, advice: Callable[[], str] = str) -> None:
+        """InputError with all reasons and the advice, if there are any."""
         if not self._told:
             return
         reasons = "\n".join(f"  {about}: {_first(told)}" for about, told in self._told.items())
         names = ", ".join(repr(about) for about in self._told)
         raise InputError(
-            f"Training would not go on as it was.\n{reasons}\n{advice}Or take it as it is: force=[{names}]."
+            f"Training would not go on as it was.\n{reasons}\n{advice()}Or take it as it is: force=[{names}]."
         )
 
 

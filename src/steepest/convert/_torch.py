@@ -86,8 +86,7 @@ def _named(model: Any) -> dict[str, Any]:
 def _first(model: Any, named: Mapping[str, Any], outputs_first: OutputsFirst | None) -> frozenset[str]:
     """The parameters whose outputs are their first axis."""
     if outputs_first is None and isinstance(model, torch.nn.Module):
-        convolution = torch.nn.modules.conv._ConvNd
-        kinds = (torch.nn.Linear, convolution)
+        kinds = (torch.nn.Linear, torch.nn.modules.conv._ConvNd)
         return frozenset(
             f"{path}.weight".removeprefix(".") for path, layer in model.named_modules() if isinstance(layer, kinds)
         )
@@ -96,7 +95,7 @@ def _first(model: Any, named: Mapping[str, Any], outputs_first: OutputsFirst | N
 
 
 def _parameter(p: Any, optimizer: Any, place: tuple[int, Mapping[str, Any]] | None, first: bool) -> Parameter:
-    turned = outputs_last if first and p.ndim >= 2 else np.asarray
+    turned = outputs_last if first else np.asarray
     value = turned(_array(p))
     if place is None:
         return Parameter(value)
@@ -109,14 +108,11 @@ def _parameter(p: Any, optimizer: Any, place: tuple[int, Mapping[str, Any]] | No
     if found and len(found) < len(method.fields):
         lacking = ", ".join(name for field, name in method.fields.items() if field not in found)
         raise InputError(f"The state of {type(optimizer).__name__} lacks {lacking}, which its options need.")
-    state = {
-        field: method.signed(field, turned(_array(part)) if part.ndim else _array(part))
-        for field, part in found.items()
-    }
+    state = {field: method.signed(field, turned(_array(part))) for field, part in found.items()}
     count = int(kept["step"]) if "step" in kept else None
     if method.fields and not found:
-        native = type(optimizer).__module__.startswith("torch.")
-        state, count = before_first_step(method, value, value.dtype if native else wide(value.dtype)), 0
+        ours = hasattr(type(optimizer), "native")  # which keeps float32 beside 16 bits
+        state, count = before_first_step(method, value, wide(value.dtype) if ours else value.dtype), 0
     return Parameter(value, method, numbers, rate, "initial_lr" in group, True, state, count, number)
 
 
@@ -130,8 +126,8 @@ def _state(one: Parameter, p: Any, optimizer: Any, *, turned: bool) -> dict[str,
     if not one.step_count and not begun and not optimizer.state.get(p):
         return {}
     parts = {
-        name: _tensor(method.signed(field, outputs_to_front(value) if turned and value.ndim else value))
-        for (field, name), value in zip(method.fields.items(), one.state.values(), strict=True)
+        name: _tensor(method.signed(field, outputs_to_front(one.state[field]) if turned else one.state[field]))
+        for field, name in method.fields.items()
     }
     if method.rule.__name__ in ("sgd", "momentum", "nesterov"):  # torch does not count their steps
         return parts
