@@ -37,6 +37,8 @@ def read_csv(path: Path, separator: str) -> tuple[pl.DataFrame, list[str]]:
     found = _separator(_header(path, data, separator), separator)
     if found != separator:
         notes.append(f"{path.name} is separated by {_spell(found)} and was read so.")
+    if unclosed := _unclosed_quote(path, data, found):
+        raise unclosed
     header = [name.strip() for name in _header(path, data, found)]
     _check_header(path, header)
     frame = _parse(path, data, header, found)
@@ -66,9 +68,31 @@ def _utf8(path: Path, data: bytes) -> tuple[bytes, list[str]]:
     return data, notes
 
 
-def _rows(data: bytes, separator: str) -> Any:
-    """The csv module's reader: slow, but it knows the line it stands on."""
-    return csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline=""), delimiter=separator)
+def _rows(data: bytes, separator: str, *, strict: bool = False) -> Any:
+    """The csv module's reader: slow, but it knows the line it stands on.  strict: whether quotes must pair."""
+    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+    return csv.reader(text, delimiter=separator, strict=strict)
+
+
+def _unclosed_quote(path: Path, data: bytes, separator: str) -> InputError | None:
+    """The error for a quote that swallows what follows it, which no parser calls by its name.
+
+    One within an unquoted value, as in 5" pipe, swallows nothing.
+    """
+    if data.count(b'"') % 2 == 0:
+        return None
+    rows, line = _rows(data, separator, strict=True), 1
+    try:
+        for _ in rows:
+            line = rows.line_num + 1
+    except UnicodeDecodeError:
+        return None
+    except csv.Error:
+        return InputError(
+            f"{path} has a quote that is never closed, opened on line {line}. "
+            "Close it, or double quotes that are meant as such."
+        )
+    return None
 
 
 def _header(path: Path, data: bytes, separator: str) -> list[str]:
@@ -77,7 +101,8 @@ def _header(path: Path, data: bytes, separator: str) -> list[str]:
     except UnicodeDecodeError:
         raise _wrong_encoding(path, data) from None
     except csv.Error as error:
-        raise InputError(f"The header of {path} cannot be read: {error}.") from None
+        unclosed = _unclosed_quote(path, data, separator)
+        raise unclosed or InputError(f"The header of {path} cannot be read: {error}.") from None
 
 
 def _separator(header: list[str], promised: str) -> str:
@@ -96,8 +121,13 @@ def _check_header(path: Path, header: list[str]) -> None:
             f"Column {header.index('') + 1} of {path} has no name in the header. "
             "Name it, or leave it out (pandas writes such a column unless told index=False)."
         )
+    refuse_repeats(path, header)
+
+
+def refuse_repeats(path: Path, names: list[str]) -> None:
+    """Raise InputError where two columns share a name."""
     seen: set[str] = set()
-    twice = [name for name in header if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
+    twice = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
     if twice:
         raise InputError(f"{path} has more than one column named '{twice[0]}'. Give each column a name of its own.")
 
@@ -119,11 +149,7 @@ def _parse(path: Path, data: bytes, header: list[str], separator: str) -> pl.Dat
         )
     except pa.ArrowInvalid as error:
         raise _explain(path, data, len(header), separator, error) from None
-    frame = pl.DataFrame(pl.from_arrow(table)).with_columns(pl.all().str.strip_chars())
-    # An unclosed quote swallows the rest of the file into the last cell, and no parser complains.
-    if data.count(b'"') % 2 and any("\n" in (cell or "") for row in frame.tail(1).rows() for cell in row):
-        raise InputError(f"{path} has a quote that is never closed. Close it, or double quotes that are meant as such.")
-    return frame.with_columns(pl.all().replace("", None))
+    return pl.DataFrame(pl.from_arrow(table)).with_columns(pl.all().str.strip_chars().replace("", None))
 
 
 def _explain(path: Path, data: bytes, width: int, separator: str, error: "pa.ArrowInvalid") -> InputError:
