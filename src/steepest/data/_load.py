@@ -1,5 +1,6 @@
 """Where tables come from: a file by its suffix, a built-in name, or a data frame."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from io import BytesIO
@@ -10,7 +11,7 @@ import polars as pl
 
 from ..errors import InputError, nearest
 from ._builtin import BUILT_IN, TARGET, builtin
-from ._csv import read_csv
+from ._csv import read_csv, refuse_repeats
 
 
 class Table(NamedTuple):
@@ -91,13 +92,22 @@ def _files(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.suffix.lower() in _READERS] if folder.is_dir() else []
 
 
-def _read_binary(kind: str, *readers: Callable[[BytesIO], pl.DataFrame]) -> Callable[[Path], tuple]:
-    """A reader of one of Arrow's binary kinds of file; the first of *readers* that succeeds is right."""
+def _read_binary(
+    kind: str, columns: Callable[[BytesIO], list[str]], *readers: Callable[[BytesIO], pl.DataFrame]
+) -> Callable[[Path], tuple]:
+    """A reader of one of Arrow's binary kinds of file; the first of *readers* that succeeds is right.
+
+    columns: the names in a file, which Polars asks to differ: it panics or speaks of something else where they do not.
+    """
 
     def read(path: Path) -> tuple[pl.DataFrame, list[str]]:
         data = path.read_bytes()
         if not data:
             raise InputError(f"{path} is empty. Write it again.")
+        names: list[str] = []
+        with contextlib.suppress(Exception):  # a broken file is the readers' to explain
+            names = columns(BytesIO(data))
+        refuse_repeats(path, names)
         for reader in readers:
             try:
                 return reader(BytesIO(data)), []
@@ -108,11 +118,24 @@ def _read_binary(kind: str, *readers: Callable[[BytesIO], pl.DataFrame]) -> Call
     return read
 
 
-_read_arrow = _read_binary("Arrow", pl.read_ipc, pl.read_ipc_stream)
+def _parquet_columns(file: BytesIO) -> list[str]:
+    from pyarrow import parquet
+
+    return list(parquet.read_schema(file).names)
+
+
+def _arrow_columns(file: BytesIO) -> list[str]:
+    from pyarrow import ipc
+
+    is_file = file.getbuffer()[:6] == b"ARROW1"
+    return list((ipc.open_file if is_file else ipc.open_stream)(file).schema.names)
+
+
+_read_arrow = _read_binary("Arrow", _arrow_columns, pl.read_ipc, pl.read_ipc_stream)
 _READERS: dict[str, Callable[[Path], tuple[pl.DataFrame, list[str]]]] = {
     ".csv": lambda path: read_csv(path, ","),
     ".tsv": lambda path: read_csv(path, "\t"),
-    ".parquet": _read_binary("Parquet", pl.read_parquet),
+    ".parquet": _read_binary("Parquet", _parquet_columns, pl.read_parquet),
     ".arrow": _read_arrow,
     ".feather": _read_arrow,
     ".ipc": _read_arrow,
