@@ -6,6 +6,9 @@ import re
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
 from steepest.data import BUILT_IN, read
@@ -167,6 +170,16 @@ def test_columns_that_tell_nothing_are_left_out_with_a_note():
     )
 
 
+@pytest.mark.parametrize("of", [pl.Int64, pl.UInt64, pl.Int128, pl.String])
+def test_whole_numbers_that_float64_cannot_tell_apart_are_not_called_constant(of):
+    frame = pl.DataFrame({"id": pl.Series([10**18 + i for i in range(3)]).cast(of), "x": [1, 2, 3], "y": [0, 1, 0]})
+    dataset = read(frame, target="y")
+    assert dataset.features.columns == ["x"]
+    assert dataset.notes == (
+        "Column 'id' varies by less than can be told apart (numbers are float64, times microseconds) and was left out.",
+    )
+
+
 def test_a_single_value_with_gaps_is_kept_since_the_gaps_may_tell():
     dataset = read(pl.DataFrame({"x": ["garage", None, "garage"], "y": [0, 1, 0]}), target="y")
     assert dataset.features.columns == ["x"]
@@ -225,7 +238,11 @@ def frame(**columns):
         (GOOD.encode() + b"1,\x002,1\n", "is not text: byte"),
         (bytes(range(256)), "is not text: byte 1 is NUL"),
         (bytes(range(128, 256)) * 9, "is not UTF-8: byte 0x80 on line 1"),
-        (GOOD + '1,2,"1\n2,3,0\n', "has a quote that is never closed"),
+        (GOOD + '1,2,"1\n2,3,0\n', "has a quote that is never closed, opened on line 14."),
+        (GOOD.replace("\n0,0", '\n"0,0'), "has a quote that is never closed, opened on line 2."),
+        (GOOD.replace("\n3,9", '\n3,"9'), "has a quote that is never closed, opened on line 5."),
+        (GOOD.replace("a,b", '"a,b'), "has a quote that is never closed, opened on line 1."),
+        (GOOD.replace("\n0,0", '\n5" wide,0') + "1,2\n", "Line 14 of {path} has 2 fields"),
         (GOOD + "1,2,\n,,\n", "Target 'y' is missing in 2 of 14 rows. Drop those rows or fill them in."),
         (GOOD + "1,2,NA\n", "Target 'y' is missing in 1 of 13 rows"),
         (GOOD + "1,2,inf\n", "Target 'y' is infinite in 1 rows, first in row 13"),
@@ -291,6 +308,8 @@ def test_only_ten_columns_are_listed():
         ("cut.parquet", "{folder}/cut.parquet cannot be read as Parquet ("),
         ("cut.arrow", "{folder}/cut.arrow cannot be read as Arrow ("),
         ("empty.parquet", "{folder}/empty.parquet is empty."),
+        ("twice.parquet", "{folder}/twice.parquet has more than one column named 'b'. Give each column a name of its"),
+        ("twice.feather", "{folder}/twice.feather has more than one column named 'b'. Give each column a name of its"),
         ("plain", "{folder}/plain has suffix ''"),
     ],
 )
@@ -300,6 +319,9 @@ def test_a_file_that_is_not_there_or_not_right(tmp_path, name, said):
     written(tmp_path, b"PAR1 and then nothing", "cut.parquet")
     written(tmp_path, b"ARROW1 and then nothing", "cut.arrow")
     written(tmp_path, b"", "empty.parquet")
+    twice = pa.table([[1, 2], [3, 4], [5, 6]], names=["a", "b", "b"])
+    pyarrow.parquet.write_table(twice, tmp_path / "twice.parquet")
+    pyarrow.feather.write_feather(twice, tmp_path / "twice.feather")
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(InputError, match=re.escape(said.format(folder=tmp_path))):
         read(tmp_path / name, target="y")

@@ -142,13 +142,22 @@ def _features(frame: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     recognised = [recognise(column) for column in frame]
     notes = [note for _, of_column in recognised for note in of_column]
     empty = [column.name for column, _ in recognised if column.null_count() == len(column)]
-    constant = [column.name for column, _ in recognised if column.name not in empty and column.n_unique() == 1]
+    alike = [column.name for column, _ in recognised if column.name not in empty and column.n_unique() == 1]
+    constant = [name for name in alike if _is_constant(frame[name])]
+    close = [name for name in alike if name not in constant]
     notes += _left_out(empty, "has no entries", "have no entries") + _left_out(constant, "is constant", "are constant")
-    kept = [column for column, _ in recognised if column.name not in (*empty, *constant)]
+    limit = "by less than can be told apart (numbers are float64, times microseconds)"
+    notes += _left_out(close, f"varies {limit}", f"vary {limit}")
+    kept = [column for column, _ in recognised if column.name not in (*empty, *alike)]
     if not kept:
         why = "has no column besides its target" if not recognised else "has only constant or empty columns"
         raise InputError(f"{name} {why}. Give at least one column that varies.")
     return pl.DataFrame(kept), notes
+
+
+def _is_constant(column: pl.Series) -> bool:
+    """Whether all entries are equal as the table holds them: two large whole numbers may be one float64."""
+    return (parse(column, dates=True) if column.dtype == pl.String else column).n_unique() == 1
 
 
 def _left_out(columns: list[str], is_so: str, are_so: str) -> list[str]:
