@@ -1,5 +1,6 @@
 """The directory that a race and a fit leave: every file, every column, and nothing that JSON does not know."""
 
+import dataclasses
 import json
 import math
 
@@ -74,6 +75,7 @@ def test_the_facts_tell_what_was_asked_and_what_came_of_it(raced, directory):
     assert told["verdict"]["learning_rate"] == 0.1
     assert told["verdict"]["confirmed"] is False
     assert told["data"]["train_rows"] + told["data"]["validation_rows"] + told["data"]["test_rows"] == 178
+    assert told["verdict"]["seeds"] == [0, 1]
     model = told["model"]
     best = raced.runs.row(model["run"], named=True)
     assert (best["learning_rate"], best["best_validation_loss"]) == (0.1, model["validation_loss"])
@@ -97,6 +99,13 @@ def test_the_hash_is_of_what_decides_the_results_and_nothing_else(problem, raced
     other = st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=[0, 2], epochs=3)
     assert hashed("again", again) == facts(directory)["spec_hash"]
     assert hashed("other", other) != facts(directory)["spec_hash"]
+
+
+def test_the_seeds_that_the_verdict_counts_are_kept(raced, tmp_path):
+    cut = raced.runs.filter((pl.col("seed") == 0) | (pl.col("learning_rate") == 0.1))
+    assert len(cut) == 3
+    save_race(dataclasses.replace(raced, runs=cut, complete=False), tmp_path)
+    assert facts(tmp_path)["verdict"]["seeds"] == [0]
 
 
 def test_a_race_without_a_verdict_leaves_no_model(problem, tmp_path):

@@ -159,6 +159,30 @@ def test_a_partial_race_says_how_far_it_came(tmp_path):
     assert page.points("run", "above", "diverged", "interrupted") == 20
 
 
+def test_a_seed_that_was_cut_short_is_a_mark_but_counts_in_no_median(tmp_path):
+    """Five runs of seed 1 beside all of seed 0: the page is that of seed 0 alone, but for five marks."""
+    whole = race_directory(tmp_path / "whole", optimizers=("sgd", "adam"), rates=5, seeds=1)
+    cut = race_directory(tmp_path / "cut", optimizers=("sgd", "adam"), rates=5, seeds=1, partial=True)
+    change(cut, "race.json", lambda facts: facts | {"verdict": facts["verdict"] | {"seeds": [0]}})
+    more = {"seed": 1, "status": "ok", "best_validation_loss": 0.5}
+    change(cut, "runs.parquet", lambda rows: [*rows, *(row | more | {"run": row["run"] + 10} for row in rows[:5])])
+    change(cut, "curves.parquet", lambda rows: [*rows, *(r | {"run": r["run"] + 10} for r in rows if r["run"] < 5)])
+    alone, beside = draw(whole), draw(cut)
+    assert beside.points("run", "above", "diverged") == alone.points("run", "above", "diverged") + 5 == 15
+    assert "unconfirmed: 1 tuning seed;" in beside.text
+    assert "Runs of a seed that was cut short are marks too, but count in no median." in beside.text
+    assert "cut short" not in alone.text
+    medians = [
+        [trace["y"] for name, panel in page.figures.items() if name.startswith("rates-")
+         for trace in panel["data"] if trace["name"] == "median"]
+        for page in (alone, beside)
+    ]  # fmt: skip
+    assert medians[0] == medians[1]
+    assert alone.figures["losses-data"]["data"] == beside.figures["losses-data"]["data"]
+    tables = [re.search(r"<caption>Loss of every run.*?</table>", page.source, re.S)[0] for page in (alone, beside)]
+    assert tables[0] == tables[1]
+
+
 def test_a_race_in_which_everything_diverged(tmp_path):
     race_directory(tmp_path, optimizers=("sgd",), rates=3, verdict=None, model=None)
     lost = {"status": "diverged", "best_validation_loss": None, "train_loss": float("inf")}

@@ -15,6 +15,7 @@ from ..files import new_directory
 from ..problems import Minimised, Model, NetworkProblem
 from ..training import Run
 from ._race import RUN_SCHEMA, Race
+from ._verdict import _whole_seeds as whole_seeds
 
 FORMAT = 1
 _LIBRARIES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "skrub")
@@ -41,11 +42,17 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
         **_about(race.problem, race.plan.to_json(), command),
         "partial": not race.complete,
         "seconds": race.seconds,
-        "verdict": race.verdict.to_json() if race.verdict else None,
+        "verdict": {**race.verdict.to_json(), "seeds": _judged_seeds(race)} if race.verdict else None,
         "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
     }
     tables = {"runs": race.runs, "curves": race.curves}
     _write(directory, "race.json", told, tables, winner.model if winner else None)
+
+
+def _judged_seeds(race: Race) -> list[int]:
+    """The seeds that the verdict counts, so that whoever draws the race counts the same."""
+    ended = whole_seeds(race.runs.filter(pl.col("status") != "interrupted"))
+    return ended["seed"].unique().sort().to_list()
 
 
 def save_fit(run: Run, directory: Path, command: str = "") -> None:

@@ -21,7 +21,7 @@ _Kinds = dict[str, tuple[type, ...]]
 _NUMBER = (int, float, NoneType)
 _RANK: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
 _RANK |= {"runs": (int,), "diverged": (int,)}
-_VERDICT: _Kinds = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,)}
+_VERDICT: _Kinds = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,), "seeds": (list, NoneType)}
 _MODEL: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER}
 _FACTS: _Kinds = {"versions": (dict,), "created": (str,), "command": (str,), "spec": (dict,), "data": (dict,)}
 _FACTS |= {"verdict": (dict, NoneType), "model": (dict, NoneType), "metric": (dict, NoneType)}
@@ -55,6 +55,20 @@ class Record:
     def verdict(self) -> dict[str, Any] | None:
         """The verdict of a race; None for a fit, and where no run came to an end."""
         return self.facts.get("verdict")
+
+    @property
+    def counted(self) -> np.ndarray:
+        """Which runs medians count, True or False a run: those of the verdict's seeds that were not interrupted.
+
+        A seed that an interrupt cut short has run some optimizers and rates only, and the verdict leaves it out.
+        """
+        return self.of_verdict & (self.runs["status"] != "interrupted")
+
+    @property
+    def of_verdict(self) -> np.ndarray:
+        """Which runs are of the verdict's seeds, True or False a run: all where it names none, or there is none."""
+        seeds = (self.verdict or {}).get("seeds")
+        return np.full(len(self.runs["seed"]), True) if seeds is None else np.isin(self.runs["seed"], seeds)
 
     @property
     def model(self) -> dict[str, Any] | None:
@@ -116,7 +130,7 @@ def _check(file: Path, part: Any, allowed: _Kinds, where: str = "") -> None:
 
 def _check_parts(file: Path, facts: dict[str, Any]) -> None:
     if verdict := facts["verdict"]:
-        _check(file, verdict, _VERDICT, "verdict.")
+        _check(file, {"seeds": [], **verdict} if isinstance(verdict, dict) else verdict, _VERDICT, "verdict.")
         for rank in verdict["leaderboard"]:
             _check(file, rank, _RANK, "verdict.leaderboard.")
     if model := facts["model"]:

@@ -58,7 +58,10 @@ def _median(seeds: np.ndarray, lost: np.ndarray) -> np.ndarray:
 
 
 def chosen_runs(record: Record, order: list[str]) -> dict[str, np.ndarray]:
-    """The numbers of each optimizer's runs at its best learning rate, ascending; none for one without a best."""
+    """The numbers of each optimizer's runs at its best learning rate, ascending; none for one without a best.
+
+    Only those of the seeds that the verdict counts.
+    """
     runs = record.runs
     if record.verdict is None:
         wanted = {optimizer: runs["learning_rate"][runs["optimizer"] == optimizer] for optimizer in order}
@@ -69,7 +72,7 @@ def chosen_runs(record: Record, order: list[str]) -> dict[str, np.ndarray]:
     for optimizer in order:
         if best.get(optimizer):
             there = np.isclose(runs["learning_rate"], best[optimizer], rtol=1e-6) & (runs["optimizer"] == optimizer)
-            found[optimizer] = np.sort(runs["run"][there])
+            found[optimizer] = np.sort(runs["run"][there & record.of_verdict])
     return {optimizer: numbers for optimizer, numbers in found.items() if len(numbers)}
 
 

@@ -45,9 +45,9 @@ def medians(record: Record, losses: np.ndarray, optimizer: str) -> tuple[np.ndar
     """An optimizer's learning rates, ascending, and the median loss over seeds at each.
 
     A diverged run counts as infinitely bad, so the median is infinite where more than half diverged; interrupted runs
-    are left out, since they had no chance to finish.
+    are left out, since they had no chance to finish, and so are seeds that the verdict leaves out.
     """
-    mine = (record.runs["optimizer"] == optimizer) & (record.runs["status"] != "interrupted")
+    mine = (record.runs["optimizer"] == optimizer) & record.counted
     rates = np.unique(record.runs["learning_rate"][mine])
     each = [losses[mine & (record.runs["learning_rate"] == one)] for one in rates]
     return rates, np.array([np.median(group) for group in each])
@@ -140,7 +140,8 @@ def _add_ring(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], rank: dict
 
 
 def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
-    runs, mine = race.record.runs, race.record.runs["optimizer"] == optimizer
+    runs = race.record.runs
+    mine = (runs["optimizer"] == optimizer) & race.record.counted
     rates, middles = medians(race.record, race.losses, optimizer)
     lost = np.isinf(race.losses) & mine
     diverged = f"{lost.sum()} of {count(int(mine.sum()), 'run')} diverged"
@@ -165,7 +166,7 @@ def rate_table(record: Record, order: list[str]) -> Table:
     for optimizer in order:
         rates, middles = medians(record, losses, optimizer)
         for one, middle in zip(rates, middles, strict=True):
-            here = (runs["optimizer"] == optimizer) & (runs["learning_rate"] == one) & (runs["status"] != "interrupted")
+            here = (runs["optimizer"] == optimizer) & (runs["learning_rate"] == one) & record.counted
             ended = np.sort(losses[here])
             lost = f"{np.isinf(ended).sum()} of {len(ended)}"
             rows.append([proper_name(optimizer), rate(one), number(middle), listed(map(number, ended)), lost])

@@ -42,7 +42,7 @@ def badges(record: Record) -> list[tuple[str, str]]:
         of = f"{ended:,} of {count(planned, 'run')}" if planned else count(ended, "run")
         found.append(("partial", f"partial: interrupted after {of if record.kind == 'race' else 'some epochs'}"))
     if record.verdict and not record.verdict["confirmed"]:
-        seeds = len(np.unique(record.runs["seed"]))
+        seeds = len(np.unique(record.runs["seed"][record.counted]))
         found.append(("unconfirmed", f"unconfirmed: {count(seeds, 'tuning seed')}; differences may be luck"))
     return found
 
