@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import polars as pl
 import pytest
@@ -126,7 +127,11 @@ def test_a_race_of_ones_own_loss_is_kept_and_drawn_too(tmp_path):
     assert told["spec"]["data"] == "bowl"
     # Each of the two steps keeps 0.8 of x, so 0.64 of the loss 2.
     assert told["model"]["validation_loss"] == pytest.approx(2 * 0.64**2, rel=1e-5)
-    assert "bowl" in report(tmp_path).read_text()
+    page = report(tmp_path).read_text()
+    assert "bowl" in page
+    assert "The command that repeats it" not in page  # it was called from Python
+    assert re.findall(r'data-part="(\w+)"', page) == ["training", "minibatches"]
+    assert '"part":"validation"' not in page
 
 
 def test_a_fit_leaves_the_same_files_with_a_run_json(problem, tmp_path):

@@ -113,6 +113,7 @@ def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, 
         "metric": {
             "name": f"{measure.part} {measure.name}",
             "unit": measure.unit,
+            "part": measure.part,
             "lower_is_better": True,
         },
     }

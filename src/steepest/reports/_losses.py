@@ -12,7 +12,7 @@ from ._scale import Scale, scale
 from ._style import Chart, Style, Table, figure, styles, text_color
 
 HEIGHT, TOP, BOTTOM = 440, 16, 52
-PARTS = {"validation_loss": "validation", "train_loss": "training"}
+COLUMNS = ("validation_loss", "train_loss")
 # More points than pixels cost bytes and show nothing.
 MOST_POINTS = 400
 # With more optimizers than this, their training curves are there but hidden until asked for.
@@ -29,6 +29,17 @@ class Curves(NamedTuple):
     epochs: np.ndarray
     seeds: np.ndarray
     median: np.ndarray
+
+
+def parts(record: Record) -> dict[str, str]:
+    """What each column of losses is called: by the part of the data that its losses are of.
+
+    Where nothing is held back, the loss of the whole training part after each epoch is watched; the other column is the
+    mean over the epoch's minibatches.
+    """
+    watched = (record.facts["metric"] or {}).get("part", "validation")
+    names = ("training", "minibatches") if watched == "training" else ("validation", "training")
+    return dict(zip(COLUMNS, names, strict=True))
 
 
 def curves(record: Record, runs: np.ndarray, part: str) -> Curves:
@@ -86,18 +97,20 @@ def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
         return None
     chart = _frame(axis, unit)
     for optimizer in reversed(list(found)):
-        for part, words in PARTS.items():
-            drawn = curves(record, found[optimizer], part)
+        for column, part in parts(record).items():
+            drawn = curves(record, found[optimizer], column)
             on_axis = drawn._replace(seeds=_below(axis, drawn.seeds))
-            _add_curves(chart, on_axis, optimizer, words, style=looks[optimizer], axis=axis)
+            solid = column == "validation_loss"
+            _add_curves(chart, on_axis, optimizer, part, style=looks[optimizer], axis=axis, solid=solid)
     if len(found) > FEW and np.isfinite(record.curves["validation_loss"][shown]).any():
-        chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == "training")
+        second = parts(record)["train_loss"]
+        chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == second)
     _add_labels(chart, record, found, axis)
     return Chart("losses", "Loss curves", chart, _finding(record, found, unit))
 
 
 def _axis(record: Record, shown: np.ndarray) -> Scale | None:
-    validation, train = (record.curves[part][shown] for part in PARTS)
+    validation, train = (record.curves[column][shown] for column in COLUMNS)
     if not np.isfinite([validation, train]).any():
         return None
     if np.isfinite(validation).any() and np.nanmin(validation) > 0:
@@ -113,13 +126,15 @@ def _frame(axis: Scale, unit: str) -> go.Figure:
     return chart.update_layout(dragmode="zoom")
 
 
-def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, *, style: Style, axis: Scale) -> None:
+def _add_curves(
+    chart: go.Figure, drawn: Curves, optimizer: str, part: str, *, style: Style, axis: Scale, solid: bool
+) -> None:
     """Add the median and, where there are several, all seeds as one trace with gaps between them."""
     if not np.isfinite(drawn.seeds).any():
         return
     kept = np.unique(np.linspace(0, len(drawn.epochs) - 1, MOST_POINTS).round().astype(int))
     epochs, seeds = drawn.epochs[kept], drawn.seeds[:, kept]
-    look = {"color": style.color, "dash": "solid" if part == "validation" else "dash"}
+    look = {"color": style.color, "dash": "solid" if solid else "dash"}
     meta = {"optimizer": optimizer, "part": part}
     if len(seeds) > 1:
         xs = np.tile(np.append(epochs, np.nan), len(seeds))
@@ -131,9 +146,9 @@ def _add_curves(chart: go.Figure, drawn: Curves, optimizer: str, part: str, *, s
     chart.add_scatter(
         x=_plain(epochs),
         y=_plain(_below(axis, drawn.median[kept])),
-        mode="lines+markers" if part == "validation" else "lines",
+        mode="lines+markers" if solid else "lines",
         name=plotly_text(name),
-        line=look | {"width": 2.4 if part == "validation" else 1.6},
+        line=look | {"width": 2.4 if solid else 1.6},
         marker=spaced,
         meta=meta | {"seeds": False},
         hovertext=[
@@ -156,7 +171,7 @@ def _add_labels(chart: go.Figure, record: Record, found: dict[str, np.ndarray], 
     """Write each optimizer's name right of the plot, at the height where its line ends or as near as there is room."""
     ends = {}
     for optimizer, runs in found.items():
-        drawn = [curves(record, runs, part).median for part in PARTS]
+        drawn = [curves(record, runs, column).median for column in COLUMNS]
         last = [median[np.isfinite(median)][-1:] for median in drawn]
         if any(len(end) for end in last):
             ends[optimizer] = float(next(end[0] for end in last if len(end)))
@@ -193,8 +208,7 @@ def spread(heights: list[float], room: float, *, lowest: float, highest: float) 
 def _finding(record: Record, found: dict[str, np.ndarray], unit: str) -> str:
     said = []
     for optimizer, runs in found.items():
-        drawn = curves(record, runs, "validation_loss")
-        part = "validation"
+        drawn, part = curves(record, runs, "validation_loss"), parts(record)["validation_loss"]
         if not np.isfinite(drawn.median).any():
             drawn, part = curves(record, runs, "train_loss"), "training"
         if np.isfinite(drawn.median).any():
@@ -214,12 +228,12 @@ def _finding(record: Record, found: dict[str, np.ndarray], unit: str) -> str:
 def loss_table(record: Record, order: list[str]) -> Table:
     """Median losses at up to 20 epochs, two columns an optimizer."""
     found = chosen_runs(record, order)
-    drawn = {(optimizer, part): curves(record, runs, part) for optimizer, runs in found.items() for part in PARTS}
+    drawn = {(optimizer, part): curves(record, runs, part) for optimizer, runs in found.items() for part in COLUMNS}
     epochs = np.unique(np.concatenate([one.epochs for one in drawn.values()]))
     kept = epochs[np.unique(np.linspace(0, len(epochs) - 1, 20).round().astype(int))]
     rows = [[f"{epoch:g}", *(number(_at(one, epoch)) for one in drawn.values())] for epoch in kept]
     rates = {o: record.runs["learning_rate"][np.isin(record.runs["run"], runs)][0] for o, runs in found.items()}
-    head = [f"{proper_name(o)} at {rate(rates[o])}, {PARTS[part]}" for o, part in drawn]
+    head = [f"{proper_name(o)} at {rate(rates[o])}, {parts(record)[column]}" for o, column in drawn]
     return Table(
         "Median loss over seeds, by epoch; a run that stopped counts with its last loss", ["Epoch", *head], rows
     )

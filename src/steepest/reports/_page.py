@@ -12,7 +12,7 @@ from ..errors import InputError
 from ._directory import Record, read
 from ._fill import fill
 from ._leaderboard import leaderboard_rows
-from ._losses import loss_chart, loss_table
+from ._losses import loss_chart, loss_table, parts
 from ._model import measures, model_charts
 from ._rates import rate_charts, rate_table
 from ._style import styles
@@ -96,7 +96,7 @@ def _rate_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
 def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
     chart = loss_chart(record, order, unit)
     if chart is None:
-        return {"loss_chart": None, "loss_table": None, "drawn": [], "parts": set(), "hidden": False}
+        return {"loss_chart": None, "loss_table": None, "drawn": [], "parts": set(), "names": [], "hidden": False}
     traces = chart.figure.data
     there = {trace.meta["optimizer"] for trace in traces}
     return {
@@ -104,5 +104,6 @@ def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
         "loss_table": loss_table(record, order),
         "drawn": [optimizer for optimizer in order if optimizer in there],
         "parts": {"seeds" if trace.meta["seeds"] else trace.meta["part"] for trace in traces},
+        "names": list(parts(record).values()),
         "hidden": any(trace.visible is False for trace in traces),
     }
