@@ -245,3 +245,18 @@ def test_new_categories_are_warned_of_by_what_predicts_and_not_by_a_score(models
         with pytest.warns(UserWarning, match=said):
             predict(features)
     model.score(features, read(frame, target="level").target)  # a warning would be an error
+
+
+def test_a_table_is_predicted_in_any_of_the_forms_that_can_be_read(models, frame, tmp_path):
+    model = models["regression"]
+    expected = model.predict(read_features(frame, model.encoder))
+    frame.write_parquet(tmp_path / "table.parquet")
+    for table in (frame, frame[:, ::-1], frame.to_pandas(), tmp_path / "table.parquet"):
+        np.testing.assert_array_equal(model.predict(table), expected)
+    with pytest.raises(InputError, match=r"^A table is a path, .* received numpy\.ndarray"):
+        model.predict(np.zeros((3, 8)))
+
+
+def test_a_model_is_shown_on_one_line(models):
+    inputs = len(models["binary"].encoder.feature_names)
+    assert repr(models["binary"]) == f"Model of 'new' (binary): network of {inputs}-5-3-1 units, tanh"

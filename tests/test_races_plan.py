@@ -74,7 +74,14 @@ def test_entries_of_grids_of_different_lengths_leave_nothing_out():
         ({"optimizers": ["adma"]}, "Did you mean 'adam'"),
         ({"optimizers": []}, "at least one optimizer"),
         ({"optimizers": ["adam", "Adam"]}, "once"),
-        ({"learning_rates": 0}, "1 to 100; received 0"),
+        ({"learning_rates": 0}, "how many rates, 1 to 100, or a list of rates, each positive; received 0. Try 13, or"),
+        ({"learning_rates": 2.5}, "a list of rates, each positive; received 2.5"),
+        ({"learning_rates": "0.1"}, "received '0.1'"),
+        ({"learning_rates": None}, "received None"),
+        ({"optimizers": "adma"}, "Unknown optimizer 'adma'. Did you mean 'adam'"),
+        ({"optimizers": 3}, "Unknown optimizer '3'"),
+        ({"seeds": 1.5}, "received 1.5. Try 3, or [0, 1, 2]"),
+        ({"seeds": "3"}, "received '3'"),
         ({"learning_rates": -3}, "received -3"),
         ({"learning_rates": 101}, "received 101"),
         ({"learning_rates": []}, "learning_rates is empty"),
@@ -95,6 +102,11 @@ def test_what_cannot_be_raced_is_refused_in_a_sentence(arguments, said):
         plan_race(**arguments)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("one", ["adam", rules.adam, Adam()])
+def test_a_single_optimizer_is_a_list_of_one(one):
+    assert plan_race(one, seeds=1).to_json() == plan_race(["adam"], seeds=1).to_json()
 
 
 def test_a_plan_as_plain_values_tells_plans_apart():

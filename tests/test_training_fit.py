@@ -15,6 +15,7 @@ from steepest.errors import InputError
 from steepest.gradients import AddNoise, ClipByGlobalNorm, ClipByValue
 from steepest.optimizer import SGD, Adam, Momentum
 from steepest.problems import Problem, network
+from steepest.races import race
 from steepest.schedules import Constant, LinearDecay, Warmup
 from steepest.training import Settings, fit, fit_instance
 from steepest.training._run import curves_table
@@ -257,3 +258,16 @@ def test_a_steady_loss_is_that_of_the_epochs_around_the_best(best_epoch, watched
     run = dataclasses.replace(run, curves=curves, best_epoch=best_epoch, best_loss=min(watched))
     assert run.steady_loss == pytest.approx(steady)
     assert run.row()["steady_validation_loss"] == run.steady_loss
+
+
+@pytest.mark.parametrize("verb", [fit, race])
+@pytest.mark.parametrize("given", [read("wine"), "wine", None])
+def test_what_is_no_problem_is_refused_with_the_way_to_make_one(verb, given):
+    kind = type(given).__name__
+    with pytest.raises(InputError, match=rf"^fit and race minimise a problem; received {kind}\. Make one with network"):
+        verb(given)
+
+
+def test_a_network_needs_a_table_that_was_read():
+    with pytest.raises(InputError, match=r"^A network is trained on a table that was read; received str\. Try network"):
+        network("x.csv")

@@ -13,4 +13,5 @@ from ._problem import Loss as Loss
 from ._problem import Measure as Measure
 from ._problem import Minimised as Minimised
 from ._problem import Problem as Problem
+from ._problem import check_minimised as check_minimised
 from ._problem import start as start

@@ -15,7 +15,7 @@ import polars as pl
 import safetensors
 import safetensors.numpy
 
-from ..data import FeatureEncoder, Target
+from ..data import FeatureEncoder, Target, read_features
 from ..errors import InputError
 from ..files import new_directory
 from ..losses import loss_for
@@ -45,11 +45,17 @@ class Model:
     task: str
     loss: str
 
-    def outputs(self, features: pl.DataFrame) -> np.ndarray:
+    def __repr__(self) -> str:
+        units = "-".join(str(layer.weights.shape[0]) for layer in self.parameters) + f"-{self.target.outputs}"
+        return f"Model of '{self.target_name}' ({self.task}): network of {units} units, {self.network.activation}"
+
+    def outputs(self, features: Any) -> np.ndarray:
         """Raw outputs (rows, outputs): logits, or standardised numbers.
 
+        features: a table as for ``read``, such as a Polars or pandas DataFrame or a file; no target is needed.
         This and all that predicts warns (UserWarning) of categories that training did not see: they count as none.
         """
+        features = read_features(features, self.encoder)
         for note in self.encoder.unseen(features):
             warnings.warn(note, UserWarning, stacklevel=3)
         return self._outputs(features)
@@ -59,8 +65,11 @@ class Model:
         parts = [x[start : start + _ROWS] for start in range(0, len(x), _ROWS)]
         return np.concatenate([np.asarray(_forward(self.parameters, part, self.network)) for part in parts])
 
-    def predict_probabilities(self, features: pl.DataFrame) -> np.ndarray:
-        """Probability of each class (rows, classes), in the order of ``target.classes``."""
+    def predict_probabilities(self, features: Any) -> np.ndarray:
+        """Probability of each class (rows, classes), in the order of ``target.classes``.
+
+        features: as for ``outputs``.
+        """
         if self.task == "regression":
             raise InputError(f"A number has no class probabilities; '{self.target_name}' is one. Use predict.")
         return self._probabilities(self.outputs(features))
@@ -72,8 +81,8 @@ class Model:
         exponentials = np.exp(z - z.max(axis=1, keepdims=True))
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
-    def predict(self, features: pl.DataFrame) -> np.ndarray:
-        """Predicted labels, or numbers in the user's units (rows,)."""
+    def predict(self, features: Any) -> np.ndarray:
+        """Predicted labels, or numbers in the user's units (rows,).  features: as for ``outputs``."""
         return self._decoded(self.outputs(features))
 
     def _decoded(self, outputs: np.ndarray) -> np.ndarray:

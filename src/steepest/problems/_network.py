@@ -78,6 +78,11 @@ class NetworkProblem:
         test: float = 0.2,
         test_seed: int = 0,
     ):
+        if not isinstance(table, Dataset):
+            raise InputError(
+                f"A network is trained on a table that was read; received {type(table).__name__}. "
+                "Try network(read(...))."
+            )
         if class_weight not in (None, "balanced"):
             raise unknown("class weight", class_weight, ["balanced"])
         if not (0 <= validation < 1 and 0 <= test < 1 and validation + test < 1):
@@ -89,6 +94,10 @@ class NetworkProblem:
         self.class_weight = class_weight
         self.validation, self.test, self.test_seed = validation, test, test_seed
         self._prepared = functools.lru_cache(maxsize=64)(self._prepare)
+
+    def __repr__(self) -> str:
+        units = "-".join(str(width) for width in self.network.hidden) or "no"
+        return f"Network of {units} hidden units, {self.network.activation}, on {self.table.describe()}"
 
     def with_network(self, network: Network) -> "NetworkProblem":
         """The same table, loss and splits with another network; what was learned of the table is shared."""

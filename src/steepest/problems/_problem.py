@@ -74,6 +74,15 @@ class Minimised(Protocol):
         """Losses as they are reported, from those that are minimised at a seed: a number or an array."""
 
 
+def check_minimised(problem: Any) -> None:
+    """Raise InputError for anything that fit and race cannot minimise, such as a table or a file's name."""
+    if not all(hasattr(problem, needed) for needed in ("instances", "measure", "reported")):
+        raise InputError(
+            f"fit and race minimise a problem; received {type(problem).__name__}. "
+            "Make one with network(read(...)) from a table, or Problem(init, loss) from any loss."
+        )
+
+
 @dataclass(frozen=True)
 class _Start:
     """An initialiser that always begins at the same point."""

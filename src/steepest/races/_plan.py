@@ -66,7 +66,7 @@ class Plan:
 
 
 def plan_race(
-    optimizers: Iterable[str | rules.Rule | Optimizer] | None = None,
+    optimizers: Iterable[str | rules.Rule | Optimizer] | str | rules.Rule | Optimizer | None = None,
     *,
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,
@@ -74,15 +74,14 @@ def plan_race(
 ) -> Plan:
     """Plan a race.
 
-    optimizers: names, rules or Optimizers; None takes the nine of the lecture.
+    optimizers: names, rules or Optimizers, or a single one; None takes the nine of the lecture.
     learning_rates: how many half decades around each one's usual rate (or a given Optimizer's own), the same number for
     all; or the rates themselves.
     seeds: how many, or which.  Raises InputError for unknown names, rates out of range, or nothing to run.
     """
-    given = [
-        one if isinstance(one, Optimizer) else optimizer(one)
-        for one in (rules.RULES if optimizers is None else optimizers)
-    ]
+    asked = rules.RULES if optimizers is None else optimizers
+    several = asked if isinstance(asked, Iterable) and not isinstance(asked, str) else [asked]
+    given = [one if isinstance(one, Optimizer) else optimizer(one) for one in several]
     if not given:
         raise InputError(f"A race needs at least one optimizer; received none. Allowed: {', '.join(rules.RULES)}.")
     named = {one.name: one for one in given}
@@ -107,9 +106,12 @@ def learning_rate_grid(centre: float, count: int) -> list[float]:
 
 
 def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
+    if not _is_count_or_several(rates) or (isinstance(rates, int) and not 1 <= rates <= _MOST_RATES):
+        raise InputError(
+            f"learning_rates is how many rates, 1 to {_MOST_RATES}, or a list of rates, each positive; "
+            f"received {rates!r}. Try 13, or the rates 1e-3 and 1e-2."
+        )
     if isinstance(rates, int):
-        if not 1 <= rates <= _MOST_RATES:
-            raise InputError(f"The number of learning_rates must be 1 to {_MOST_RATES}; received {rates}. Try 13.")
         return learning_rate_grid(one.learning_rate, rates)
     distinct = sorted({one.with_learning_rate(rate).learning_rate for rate in rates})
     if not distinct:
@@ -117,7 +119,13 @@ def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
     return distinct
 
 
+def _is_count_or_several(numbers: Any) -> bool:
+    return isinstance(numbers, int | Iterable) and not isinstance(numbers, bool | str)
+
+
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    if not _is_count_or_several(seeds):
+        raise InputError(f"seeds is how many, or a list of whole numbers; received {seeds!r}. Try 3, or [0, 1, 2].")
     if isinstance(seeds, int) and not 1 <= seeds <= _MOST_SEEDS:
         raise InputError(f"The number of seeds must be 1 to {_MOST_SEEDS}; received {seeds}. Try 3.")
     chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 from ..optimizer import Optimizer
-from ..problems import Minimised, Model, NetworkProblem
+from ..problems import Minimised, Model, NetworkProblem, check_minimised
 from ..rules import Rule, proper_name
 from ..training import Run, Settings, fit_instance, steps_per_epoch
 from ._execute import Ended, execute
@@ -77,6 +77,10 @@ class Race:
             why = f"{lost} diverged: race again with smaller learning rates."
         return why if self.complete else _partial(why, self.runs, self.plan)
 
+    def __repr__(self) -> str:
+        ended = f"{len(self.runs)} of {len(self.plan)} runs in {self.seconds:.1f} s"
+        return f"Race on {self.problem.name}: {ended}. {self.outcome}"
+
     def _repr_html_(self) -> str:
         """A notebook's view: the verdict and the leaderboard."""
         told = f"<p><b>{html.escape(self.outcome)}</b></p>"
@@ -94,7 +98,7 @@ class Race:
 
 def race(
     problem: Minimised,
-    optimizers: Sequence[str | Rule | Optimizer] | Plan | None = None,
+    optimizers: Sequence[str | Rule | Optimizer] | str | Rule | Optimizer | Plan | None = None,
     *,
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,
@@ -110,6 +114,7 @@ def race(
     on_end: called as each run ends.  Ctrl-C ends the race with what has run; diverged runs are rows, never errors.
     Raises InputError for names and numbers out of range, before anything runs.
     """
+    check_minimised(problem)
     if isinstance(optimizers, Plan):
         plan = optimizers
     else:

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import InputError
 from ..optimizer import Adam, Optimizer
 from ..optimizer import optimizer as named
-from ..problems import Instance, Minimised, start
+from ..problems import Instance, Minimised, check_minimised, start
 from ..rules import Rule
 from ._loop import DIVERGED as DIVERGED_CODE
 from ._loop import RUNNING, Parts, Patience, Progress, begin, first_losses, train_epochs
@@ -62,6 +62,7 @@ def fit(
     >>> fit(bowl, Adam(learning_rate=0.1), epochs=200, patience=None).best_loss < 1e-6
     True
     """
+    check_minimised(problem)
     settings = Settings(epochs, batch_size, patience, sampling=sampling)
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:
         raise InputError(f"seed must be a whole number from 0 to {_LARGEST_SEED}; received {seed!r}. Try 0.")
