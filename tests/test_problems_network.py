@@ -253,3 +253,10 @@ def test_another_network_on_the_same_table_shares_what_was_learned_of_it(rare):
     other = problem.with_network(Network((3,)))
     assert other._prepared(0) is problem._prepared(0)
     assert (other.network.hidden, problem.network.hidden) == ((3,), (128,))
+
+
+@pytest.mark.parametrize(("hidden", "units"), [((64, 32), "64-32"), ((), "no")])
+def test_a_problem_is_shown_on_one_line(hidden, units):
+    assert repr(network(read("wine"), hidden)) == (
+        f"Network of {units} hidden units, relu, on wine: 178 rows, 13 columns, 3 classes (target 'target')"
+    )

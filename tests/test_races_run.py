@@ -244,3 +244,10 @@ def test_the_losses_of_a_race_are_finite_or_the_run_diverged(raced):
     for row in raced.runs.iter_rows(named=True):
         assert np.isfinite(row["best_validation_loss"])
         assert np.isfinite(row["validation_loss"]) or row["status"] == "diverged"
+
+
+def test_a_race_is_shown_on_one_line(raced):
+    told = repr(raced)
+    assert "\n" not in told
+    assert told.startswith(f"Race on {raced.problem.name}: {len(raced.runs)} of {len(raced.plan)} runs in ")
+    assert told.endswith(f" s. {raced.outcome}")
