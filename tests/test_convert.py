@@ -96,7 +96,7 @@ def _moves():
                 yield pytest.param(case, target, id=f"{_told(case)}-{target}")
 
 
-@pytest.mark.parametrize(("case", "target"), _moves())
+@pytest.mark.parametrize(("case", "target"), list(_moves()))
 def test_training_goes_on_as_if_it_had_stayed(case, target):
     framework, name, options, natives = case
     there, outputs, weights, stayed = _runs(framework, name, tuple(options.items()))

@@ -43,9 +43,7 @@ def from_optax(
     Raises InputError where the state is not that optimizer's, or has it twice.
     """
     leaves, first = leaves_of(params), _first(params, outputs_first)
-    native = dialects.find("optax", optimizer) if isinstance(optimizer, str) else dialects.of(optimizer, "optax")
-    spoken = dialects.like(native, dialect)
-    full, moved = _described(spoken, state, options)
+    full, moved = _described(_spoken(optimizer, dialect), state, options)
     method = moved.method
     assert method is not None
     decays = _decays(params, full)
@@ -128,6 +126,11 @@ def _filled(tree: Any, field: str, moved: Mapping[str, Parameter], stored: Any) 
 
 def _first(params: Any, outputs_first: OutputsFirst) -> frozenset[str]:
     return names_first(outputs_first, ((name, np.ndim(leaf)) for name, leaf in leaves_of(params).items()))
+
+
+def _spoken(optimizer: str | Rule, dialect: str) -> Dialect:
+    native = dialects.find("optax", optimizer) if isinstance(optimizer, str) else dialects.of(optimizer, "optax")
+    return dialects.like(native, dialect)
 
 
 def _described(spoken: Dialect, state: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], Parameter]:
