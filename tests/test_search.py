@@ -104,6 +104,17 @@ def test_a_start_outside_the_space_is_refused(space, start, message):
         hill_climb(space, lambda point: 0.0, start=start)
 
 
+@pytest.mark.parametrize("most", [0, -1, 2.5])
+def test_no_evaluation_finds_nothing_and_is_refused(most):
+    with pytest.raises(InputError, match=rf"^most_evaluations must be a whole number, 1 or more; received {most}"):
+        hill_climb(LINE, height, most_evaluations=most)
+
+
+def test_repeated_choices_are_refused():
+    with pytest.raises(InputError, match=r"^The choices of y must differ, .*; received \[1, 1, 2\]\. Drop the repeats"):
+        hill_climb({"x": [1, 2], "y": [1, 1, 2]}, lambda point: 0.0)
+
+
 def test_networks_around_a_fitted_one_are_scored_by_their_validation_loss():
     run = fit(network(read("iris"), hidden=()), epochs=2, batch_size="all")
     seen = []

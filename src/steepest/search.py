@@ -36,7 +36,7 @@ def hill_climb(
     space: the ordered choices of each parameter.  score: to maximise; NaN counts as minus infinity.
     start: a point of the space, the middle of each list if not given.  A neighbour differs in one parameter, by one
     place in its list. No point is scored twice.  on_try: called after each evaluation.
-    Raises InputError for an empty list or a start outside the space.
+    Raises InputError for an empty list, one with repeats, a start outside the space, or no evaluation allowed.
     Source: Russell & Norvig, Artificial Intelligence, "hill-climbing search" (steepest-ascent version).
 
     >>> climb = hill_climb({"x": range(10), "y": range(10)}, lambda p: -((p["x"] - 7) ** 2) - (p["y"] - 2) ** 2)
@@ -44,6 +44,7 @@ def hill_climb(
     ({'x': 7, 'y': 2}, 0)
     """
     choices = {name: list(values) for name, values in space.items()}
+    _check(choices, most_evaluations)
     here = _start(choices, start)
     scores: dict[tuple[int, ...], float] = {}
 
@@ -73,10 +74,21 @@ def hill_climb(
     return Climb(point(here), scores[here], tuple(trail), tried, at_peak)
 
 
-def _start(choices: Mapping[str, list], start: Mapping[str, Any] | None) -> tuple[int, ...]:
+def _check(choices: Mapping[str, list], most_evaluations: int) -> None:
+    if not isinstance(most_evaluations, int) or most_evaluations < 1:
+        raise InputError(f"most_evaluations must be a whole number, 1 or more; received {most_evaluations!r}. Try 100.")
     empty = [name for name, values in choices.items() if not values]
     if empty or not choices:
         raise InputError(f"Every parameter needs at least one choice; received none for {', '.join(empty) or 'any'}.")
+    for name, values in choices.items():
+        if len(set(values)) < len(values):
+            raise InputError(
+                f"The choices of {name} must differ, or a point would be scored twice; received {values}. "
+                "Drop the repeats."
+            )
+
+
+def _start(choices: Mapping[str, list], start: Mapping[str, Any] | None) -> tuple[int, ...]:
     if start is None:
         return tuple(len(values) // 2 for values in choices.values())
     for name in start:
