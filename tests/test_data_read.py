@@ -225,8 +225,8 @@ def frame(**columns):
     [
         ("", "is empty. Give a file with a header"),
         ("\n\n", "is empty."),
-        ("a,b,y\n", "has no rows below its header. Give at least ten"),
-        ("a,b,y\n1,2,3\n", "has one row only. Give at least ten"),
+        ("a,b,y\n", "{path} has no rows below its header. Give at least ten"),
+        ("a,b,y\n1,2,3\n", "{path} has one row only. Give at least ten"),
         ("a,b,b,y\n1,2,3,4\n", "has more than one column named 'b'"),
         (",b,y\n1,2,3\n", "Column 1 of {path} has no name in the header"),
         (GOOD + "1,2\n", "Line 14 of {path} has 2 fields, the header 3"),
@@ -248,7 +248,7 @@ def frame(**columns):
         (GOOD + "1,2,inf\n", "Target 'y' is infinite in 1 rows, first in row 13"),
         (GOOD + "inf,2,1\n-inf,2,1\n", "Column 'a' holds 2 infinite values, the first in row 13"),
         (re.sub(r",\d\n", ",1\n", GOOD), "Target 'y' is '1' in every row"),
-        (re.sub(r"(?m)^\d+,\d+", "5,", GOOD), "has only constant or empty columns"),
+        (re.sub(r"(?m)^\d+,\d+", "5,", GOOD), "{path} has only constant or empty columns"),
         ("y\n0\n1\n0\n", "has no column besides its target"),
     ],
 )
@@ -261,7 +261,7 @@ def test_a_bad_csv_is_answered_by_a_sentence(tmp_path, content, said):
 @pytest.mark.parametrize(
     ("source", "arguments", "said"),
     [
-        (frame(), {"target": None}, "Which column is to be predicted? Give it as target; the columns are x, y."),
+        (frame(), {"target": None}, "Which column is to be predicted? Give it as target (--target COL"),
         (frame(), {"target": "yy"}, "Unknown target column 'yy'. Did you mean 'y'? The columns are x, y."),
         (frame(), {"weight": "w"}, "Unknown weight column 'w'. The columns are x, y."),
         (frame(), {"weight": "y"}, "Column 'y' cannot be both target and weight"),

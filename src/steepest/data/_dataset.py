@@ -22,6 +22,7 @@ class Dataset:
     features: columns of the four kinds (see ``_kinds``).  target: (rows,), codes 0, 1, ... into *classes* (int64), or
     numbers in the user's unit (float64).  classes: labels as the table spells them, sorted; empty for regression.
     task: ``binary``, ``multiclass`` or ``regression``.  weights: (rows,) non-negative float64, or None.
+    weight_name: the column they came from.
     notes: a sentence for each thing that was done quietly.
     """
 
@@ -33,6 +34,7 @@ class Dataset:
     name: str
     weights: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    weight_name: str | None = None
 
     @property
     def rows(self) -> int:
@@ -89,25 +91,31 @@ def read(
     wine: 178 rows, 13 columns, 3 classes (target 'target')
     """
     table = load(source)
-    frame, name = table.frame, name or table.name
+    # What a sentence about the table calls it: a file's whole name is found again more easily than its stem.
+    said, name = name or table.source, name or table.name
+    frame = table.frame
     target = _check_columns(frame, table.target if target is None else target, weight)
     if frame.height < 2:
         found = "no rows below its header" if frame.is_empty() else "one row only"
-        raise InputError(f"{name} has {found}. Give at least ten rows to learn from.")
+        raise InputError(f"{said} has {found}. Give at least ten rows to learn from.")
     values, classes, task = find_target(frame[target], task)
     notes = _target_notes(frame[target])
     weights = None
     if weight is not None:
         weights, of_weights = _weights(frame[weight])
         notes += of_weights
-    features, of_features = _features(frame.drop([target] if weight is None else [target, weight]), name)
-    return Dataset(features, values, classes, task, target, name, weights, (*table.notes, *notes, *of_features))
+    features, of_features = _features(frame.drop([target] if weight is None else [target, weight]), said)
+    told = (*table.notes, *notes, *of_features)
+    return Dataset(features, values, classes, task, target, name, weights, told, weight)
 
 
 def _check_columns(frame: pl.DataFrame, target: str | None, weight: str | None) -> str:
     shown = ", ".join(frame.columns[:10]) + (", ..." if frame.width > 10 else "")
     if target is None:
-        raise InputError(f"Which column is to be predicted? Give it as target; the columns are {shown}.")
+        raise InputError(
+            f"Which column is to be predicted? Give it as target (--target COL on the command line); "
+            f"the columns are {shown}."
+        )
     for role, column in (("target", target), ("weight", weight)):
         if column is not None and column not in frame.columns:
             message = str(unknown(f"{role} column", column, frame.columns)).split(" Allowed: ")[0]

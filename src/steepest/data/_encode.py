@@ -182,5 +182,5 @@ def read_features(source: Any, encoder: FeatureEncoder) -> pl.DataFrame:
     """
     table = load(source)
     if table.frame.is_empty():
-        raise InputError(f"{table.name} has no rows. Give at least one to predict.")
+        raise InputError(f"{table.source} has no rows. Give at least one to predict.")
     return conform(table.frame, encoder.kinds)

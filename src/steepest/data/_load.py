@@ -15,12 +15,21 @@ from ._csv import read_csv, refuse_repeats
 
 
 class Table(NamedTuple):
-    """What was found at a source, before anything is known about its columns' meaning."""
+    """What was found at a source, before anything is known about its columns' meaning.
+
+    name: what results call it.  path: the file, where it comes from one.
+    """
 
     frame: pl.DataFrame
     name: str
     notes: list[str]
     target: str | None = None
+    path: Path | None = None
+
+    @property
+    def source(self) -> str:
+        """What a complaint calls it: the file, or its name."""
+        return self.name if self.path is None else str(self.path)
 
 
 def load(source: Any) -> Table:
@@ -43,7 +52,7 @@ def load(source: Any) -> Table:
             f"received {type(source).__module__}.{type(source).__name__}."
         )
     if "" in table.frame.columns:
-        raise InputError(f"Column {table.frame.columns.index('') + 1} of {table.name} has no name. Name it.")
+        raise InputError(f"Column {table.frame.columns.index('') + 1} of {table.source} has no name. Name it.")
     return table
 
 
@@ -76,7 +85,7 @@ def _load_file(path: Path) -> Table:
         frame, notes = _READERS[path.suffix.lower()](path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from None
-    return Table(frame, path.stem, notes)
+    return Table(frame, path.stem, notes, path=path)
 
 
 def _missing(path: Path) -> InputError:
