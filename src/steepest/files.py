@@ -32,6 +32,16 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+class _Refrained(Exception):
+    """Ends ``new_directory`` before anything stays."""
+
+
+def check_new_directory(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where ``new_directory`` would, and leave nothing."""
+    with contextlib.suppress(_Refrained), new_directory(path):
+        raise _Refrained
+
+
 @contextlib.contextmanager
 def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary file that replaces *path* when the block ends well. Raises InputError where it cannot be written."""

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..files import new_directory
+from ..files import check_new_directory, new_directory
 from ..problems import NetworkProblem
 from ..races import Ended, Estimate, Plan, Race, estimate, plan_race, rate, save_race
 from ..races import race as run
@@ -34,8 +34,11 @@ def run_race(
         seeds=options.whole_numbers(seeds, "--seeds"),
         settings=Settings(asked["epochs"], asked["batch_size"], asked["patience"]),
     )
+    (instance,) = problem.instances(plan.seeds[:1])
+    plan.settings.batch_size_for(instance.rows)  # refuses one that is too large before anything is said
     place = out or free_name(f"race-{table.name}")
     if dry_run:
+        check_new_directory(place)
         say_data(console, table)
         _say_plan(console, plan, estimate(problem, plan))
         return
