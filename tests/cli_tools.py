@@ -47,14 +47,18 @@ class Shell:
         assert (said.code, said.err) == (0, ""), said
         return said.out
 
-    def refuses(self, *words: object) -> str:
-        """Its one sentence, of a command that must fail and leave the directory as it was."""
+    def refuses(self, *words: object, silently: bool = False) -> str:
+        """Its one sentence, of a command that must fail and leave the directory as it was.
+
+        silently: it must have said nothing else before.
+        """
         before = tree(self.place)
         said = self(*words)
         assert said.code == 2, said
         assert said.err.startswith("steepest: ")
         assert said.err.count("\n") == 1, said.err
         assert "Traceback" not in said.out
+        assert not silently or not said.out, said.out
         assert tree(self.place) == before
         return said.err.removeprefix("steepest: ").strip()
 

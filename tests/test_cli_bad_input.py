@@ -67,8 +67,8 @@ def words_of(command: str) -> tuple[str, ...]:
         ("notes.txt", ["suffix '.txt'", ".csv"]),
         ("empty.csv", ["empty.csv is empty"]),
         ("blank.csv", ["blank.csv is empty"]),
-        ("header.csv", ["no rows below its header"]),
-        ("one.csv", ["one row", "ten"]),
+        ("header.csv", ["header.csv has no rows below its header"]),
+        ("one.csv", ["one.csv has one row", "ten"]),
         ("few.csv", ["5 rows", "at least 10"]),
         ("one_class.csv", ["'a' in every row"]),
         ("rare_class.csv", ["Class 'c'", "1 row"]),
@@ -98,7 +98,7 @@ def test_a_table_that_cannot_be_learned_from(shell, table, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], ["Which column", "x, z, y"]),
+        ([], ["Which column", "--target COL", "x, z, y"]),
         (["--target", "yy"], ["'yy'", "Did you mean 'y'", "x, z, y"]),
         (["--target", "price"], ["'price'", "x, z, y"]),
         (["--target", "y", "--weight", "q"], ["weight", "'q'"]),
@@ -170,8 +170,8 @@ RACE = [
     ("--optimizers", "", ["at least one optimizer"]),
     ("--optimizers", ",", ["at least one optimizer"]),
     ("--optimizers", "adam,adam", ["once", "adam, adam"]),
-    ("--learning-rates", "0", ["received 0"]),
-    ("--learning-rates", "-1", ["received -1"]),
+    ("--learning-rates", "0", ["how many", "each positive", "received 0", "1e-3 and 1e-2"]),
+    ("--learning-rates", "-1", ["how many", "each positive", "received -1"]),
     ("--learning-rates", "0.0", ["positive", "received 0.0"]),
     ("--learning-rates", "0.1,-1", ["positive", "received -1.0"]),
     ("--learning-rates", "nan", ["finite", "received nan"]),
@@ -193,12 +193,20 @@ RACE = [
     + [("race", *case) for case in RACE],
 )
 def test_an_option_that_cannot_be(shell, command, option, value, said):
-    sentence = shell.refuses(command, "wine", *words_of(command), option, value)
+    sentence = shell.refuses(command, "wine", *words_of(command), option, value, silently=True)
     assert all(part in sentence for part in said), sentence
 
 
 def test_a_dry_run_refuses_what_the_race_would(shell):
     assert "107" in shell.refuses("race", "wine", *TINY_RACE, "--batch-size", "107", "--dry-run")
+    for place in ("folder", "ok.csv", "ok.csv/out", "/proc/out"):
+        sentence = shell.refuses("race", "wine", *TINY_RACE, "--out", place, "--dry-run", silently=True)
+        assert place in sentence
+
+
+def test_a_dry_run_with_a_free_place_leaves_nothing_there(shell):
+    shell.works("race", "wine", *TINY_RACE, "--out", "deep/out", "--dry-run")
+    assert not (shell.place / "deep").exists()
 
 
 @pytest.mark.parametrize(

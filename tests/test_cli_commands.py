@@ -299,3 +299,10 @@ def test_hill_climbing_tries_networks_around_the_fitted_one(shell, monkeypatch):
     assert float(lowest[1]) == min(map(float, tried))
     # In the user's units, as the rest: disease progression goes from 25 to 346.
     assert all(20 < float(loss) < 300 for loss in tried)
+
+
+def test_a_warm_up_that_outlasts_the_run_is_told(shell):
+    told = shell.works("fit", "wine", *TINY, "--warmup", "100000")
+    assert "The warm-up of 100,000 steps is longer than the run of at most 8 steps" in told
+    assert "the learning rate never reaches 0.001." in told
+    assert "warm-up" not in shell.works("fit", "wine", *TINY, "--warmup", "8")

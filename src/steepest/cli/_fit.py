@@ -30,14 +30,15 @@ def run_fit(
     """Read, train, keep, and say how it went."""
     console = Console(highlight=False, soft_wrap=True)
     table, problem = table_and_network(data, asked)
-    if not quiet:
-        say_data(console, table)
     settings = Settings(asked["epochs"], asked["batch_size"], asked["patience"], sampling=asked["sampling"])
     (instance,) = problem.instances([seed])
     steps = settings.epochs * steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
     chosen = _optimizer(asked, steps)
     place = out or free_name(f"fit-{table.name}")
     with new_directory(place) as directory:
+        if not quiet:
+            say_data(console, table)
+            _say_warmup(console, asked["warmup"], steps, chosen.learning_rate)
         with progress(console, settings.epochs, "epochs", quiet=quiet) as line, interrupts(once=False) as came:
 
             def watch(epoch: int, train_loss: float, watched: float) -> bool:
@@ -70,6 +71,14 @@ def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
     knobs = options.knobs(asked["set_"], find(asked["optimizer"]))
     one = optimizer(asked["optimizer"], asked["learning_rate"], transforms=transforms, **knobs)
     return one.with_learning_rate(over_run(asked["schedule"], one.learning_rate, steps, warmup=asked["warmup"]))
+
+
+def _say_warmup(console: Console, warmup: int, steps: int, learning_rate: float) -> None:
+    if warmup > steps:
+        console.print(
+            f"  The warm-up of {counted(warmup, 'step')} is longer than the run of at most {counted(steps, 'step')}: "
+            f"the learning rate never reaches {learning_rate:g}."
+        )
 
 
 def _say_run(console: Console, problem: NetworkProblem, run: Run) -> None:
