@@ -109,6 +109,27 @@ def test_the_seeds_that_the_verdict_counts_are_kept(raced, tmp_path):
     assert facts(tmp_path)["verdict"]["seeds"] == [0]
 
 
+def test_what_was_not_asked_for_is_told_too(tmp_path):
+    """106 training rows of wine are 4 minibatches of 32, and one of all."""
+    table = st.read("wine")
+    weighed = pl.DataFrame(table.features).with_columns(
+        label=pl.Series(table.target.astype(str)), counts=pl.Series([1.0, 2.0] * 89)
+    )
+    plain = st.network(table, hidden=())
+    weighted = st.network(st.read(weighed, target="label", weight="counts", task="multiclass"), hidden=())
+    balanced = st.network(table, hidden=(), class_weight="balanced")
+    told = {}
+    for name, problem, batch in (("plain", plain, None), ("weighted", weighted, "all"), ("balanced", balanced, 32)):
+        place = st.save(st.fit(problem, "sgd", epochs=1, batch_size=batch), tmp_path / name)
+        told[name] = {**facts(place, "run.json"), "page": report(place).read_text()}
+    specs = {name: one["spec"] for name, one in told.items()}
+    assert [(one["batch_size"], one["steps_per_epoch"]) for one in specs.values()] == [(32, 4), (106, 1), (32, 4)]
+    assert [one["weight"] for one in specs.values()] == [None, "counts", None]
+    assert [one["class_weight"] for one in specs.values()] == [None, None, "balanced"]
+    assert [one["metric"]["weighted"] for one in told.values()] == [False, True, True]
+    assert ["Every test row counts alike" in one["page"] for one in told.values()] == [False, True, True]
+
+
 def test_a_race_without_a_verdict_leaves_no_model(problem, tmp_path):
     save_race(st.race(problem, ["sgd"], learning_rates=[1e4], seeds=1, epochs=2), tmp_path)
     told = facts(tmp_path)

@@ -168,10 +168,16 @@ class NetworkProblem:
         weights = self._weights(part, rows)
         return tuple(jnp.asarray(array) for array in ((x, y) if weights is None else (x, y, weights)))
 
+    @property
+    def weighted(self) -> bool:
+        """Whether rows count unequally in the loss; metrics of a model count them equally all the same."""
+        by_class = self.class_weight is not None and self.table.task != "regression"
+        return by_class or self.table.weights is not None
+
     def _weights(self, part: Prepared, rows: np.ndarray) -> np.ndarray | None:
         """Sample weights times class weights, with mean 1 over these rows; None where all are equal."""
         table = self.table
-        if table.weights is None and (self.class_weight is None or table.task == "regression"):
+        if not self.weighted:
             return None
         weights = np.ones(len(rows)) if table.weights is None else table.weights[rows].astype(np.float64)
         if self.class_weight == "balanced" and table.task != "regression":
@@ -203,6 +209,7 @@ class NetworkProblem:
         return {
             "network": asdict(self.network),
             "loss": self.loss,
+            "weight": self.table.weight_name,
             "class_weight": self.class_weight,
             "validation": self.validation,
             "test": self.test,

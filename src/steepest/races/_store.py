@@ -13,7 +13,7 @@ import polars as pl
 
 from ..files import new_directory
 from ..problems import Minimised, Model, NetworkProblem
-from ..training import Run
+from ..training import Run, Settings, steps_per_epoch
 from ._race import RUN_SCHEMA, Race
 from ._verdict import _whole_seeds as whole_seeds
 
@@ -39,7 +39,7 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
     winner = race.winner
     told = {
         "kind": "race",
-        **_about(race.problem, race.plan.to_json(), command),
+        **_about(race.problem, race.plan.to_json(), race.plan.settings, command),
         "partial": not race.complete,
         "seconds": race.seconds,
         "verdict": {**race.verdict.to_json(), "seeds": _judged_seeds(race)} if race.verdict else None,
@@ -70,7 +70,7 @@ def save_fit(run: Run, directory: Path, command: str = "") -> None:
     }
     told = {
         "kind": "fit",
-        **_about(problem, spec, command),
+        **_about(problem, spec, run.settings, command),
         "partial": run.status == "interrupted",
         "seconds": run.seconds,
         "verdict": None,
@@ -92,13 +92,13 @@ def _write(
     (directory / name).write_text(json.dumps(_plain(told), indent=1, allow_nan=False))
 
 
-def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, Any]:
+def _about(problem: Minimised, plan: dict[str, Any], settings: Settings, command: str) -> dict[str, Any]:
     data: dict[str, Any] = {"name": problem.name}
     spec: dict[str, Any] = {"data": problem.name}
     if isinstance(problem, NetworkProblem):
         data = problem.describe_data()
         spec |= {"target": problem.table.target_name, "task": problem.table.task, **problem.to_json()}
-    spec |= plan
+    spec |= plan | _effective(problem, plan["seeds"][0], settings)
     measure = problem.measure
     fixed = json.dumps(_plain([spec, data.get("fingerprint")]), sort_keys=True)
     return {
@@ -114,9 +114,17 @@ def _about(problem: Minimised, plan: dict[str, Any], command: str) -> dict[str, 
             "name": f"{measure.part} {measure.name}",
             "unit": measure.unit,
             "part": measure.part,
+            "weighted": isinstance(problem, NetworkProblem) and problem.weighted,
             "lower_is_better": True,
         },
     }
+
+
+def _effective(problem: Minimised, seed: int, settings: Settings) -> dict[str, int]:
+    """The batch size as it was, whether it was asked for or not, and the steps that follow from it."""
+    rows = problem.instances([seed])[0].rows
+    batch_size = settings.batch_size_for(rows)
+    return {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch(rows, batch_size)}
 
 
 def _about_model(number: int, run: Run, test: dict[str, Any]) -> dict[str, Any]:
