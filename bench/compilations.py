@@ -64,22 +64,25 @@ def changes() -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
 
 def main() -> None:
     """Count, print the table, and say whether the claim holds."""
-    rows, total = [], 0
+    rows, total, doubt = [], 0, ""
     for name, (first, other) in changes().items():
         first()
         with counted() as count:
             first()
-            assert count() == 0, "repeating the very same work compiled something"
+            again = count()
             other()
-            rows.append([name, str(count())])
-            total += count()
+            rows.append([name, str(count() - again)])
+            total += count() - again
+        if again:
+            doubt = f"repeating the very same work compiled something ({name})"
     with counted() as count:
         st.fit(st.network(st.read("iris"), hidden=(9,)), epochs=2)
         rows.append(["(another width, to see that it is counted)", str(count())])
-        assert count() > 0, "a new shape was not counted, so nothing would be"
+        if not count():
+            doubt = "a new shape was not counted, so nothing would be"
     print("compilations when only a number changes\n")
     print(table(["what changes", "compiled"], rows), end="\n\n")
-    print(Claim("no-recompilation", float(total), 0, at_most=True).line())
+    print(Claim("no-recompilation", doubt or float(total), 0, at_most=True).line())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The benchmark scripts in a short form: contestants take the steps they say, claims are judged as they are told."""
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -256,6 +257,26 @@ def test_compilations_are_counted_and_none_happens_for_another_rate(bench):
         assert count() == 0
         jax.jit(lambda x: x + 12345)(1.0)
         assert count() >= 1
+
+
+@pytest.mark.parametrize(
+    ("counts", "line"),
+    [
+        # One change, then the other width: before each `count()` so many have been compiled.
+        ([0, 0, 0, 5, 5], "claim no-recompilation: 0 (goal <= 0) holds"),
+        ([0, 2, 2, 5, 5], "claim no-recompilation: 2.00 (goal <= 0) falls short"),
+        ([1, 1, 1, 5, 5], "claim no-recompilation: not measured: repeating the very same work compiled something (b1)"),
+        ([0, 0, 0, 0, 0], "claim no-recompilation: not measured: a new shape was not counted, so nothing would be"),
+    ],
+)
+def test_a_count_that_cannot_be_trusted_is_a_claim_not_measured(bench, monkeypatch, capsys, counts, line):
+    compilations = bench("compilations")
+    left = iter(counts)
+    monkeypatch.setattr(compilations, "counted", lambda: contextlib.nullcontext(lambda: next(left)))
+    monkeypatch.setattr(compilations, "changes", lambda: {"b1": (lambda: None, lambda: None)})
+    monkeypatch.setattr(compilations.st, "fit", lambda *_, **__: None)
+    compilations.main()
+    assert capsys.readouterr().out.splitlines()[-1] == line
 
 
 def test_a_short_race_counts_every_step(bench, work):
