@@ -24,4 +24,4 @@ def mixed_csv(tmp_path: Path) -> Path:
 
 
 # Programs of their own, which tests start with a backend to try.
-collect_ignore = ["keras_driver.py", "convert_driver.py"]
+collect_ignore = ["keras_driver.py", "keras_features.py", "keras_process.py", "convert_driver.py"]

@@ -5,23 +5,12 @@ A process has one backend, chosen before Keras is imported: ``python keras_drive
 
 import contextlib
 import json
-import os
-import sys
 import tempfile
-import warnings
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = sys.argv[1]
-warnings.simplefilter("ignore")
-if sys.argv[1] == "jax":
-    import jax
+import numpy as np
 
-    jax.config.update("jax_enable_x64", True)
-
-import keras  # noqa: E402 - the backend is chosen first
-import numpy as np  # noqa: E402
-
-import steepest.keras  # noqa: E402
+from keras_process import BACKEND, array, difference, drop_ins, keras
 
 EPS = {"epsilon": 0.3}
 # Weight decays that float32, in which Keras keeps them, holds exactly.
@@ -51,10 +40,6 @@ MUONS = [
 ]
 
 
-def array(value):
-    return np.asarray(keras.ops.convert_to_numpy(value), np.float64)
-
-
 def gradients(steps):
     random, sizes = np.random.default_rng(7), np.array([1e-3, 0.1, 1.0])
     for step in range(steps):
@@ -76,14 +61,8 @@ def trained(make, options, *, steps=1000, dtype="float64", late=300):
     return variables, optimizer
 
 
-def difference(ours, theirs):
-    """The largest difference of each pair, relative to the pair's largest entry."""
-    pairs = [(array(a.value), array(b.value)) for a, b in zip(ours, theirs, strict=True)]
-    return max(float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-30)) for a, b in pairs)
-
-
 def agreement(name, options, **how):
-    ours, mine = trained(getattr(steepest.keras, name), options, **how)
+    ours, mine = trained(getattr(drop_ins, name), options, **how)
     theirs, native = trained(getattr(keras.optimizers, name), options, **how)
     names = [[v.name for v in one.variables if v.name not in ("variable", "u_product")] for one in (mine, native)]
     return {
@@ -120,7 +99,7 @@ def model(optimizer):
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
     made = keras.Sequential([keras.Input((4,)), *layers])
-    made.compile(optimizer, "mse", steps_per_execution=2 if sys.argv[1] == "jax" else 1)
+    made.compile(optimizer, "mse", steps_per_execution=2 if BACKEND == "jax" else 1)
     return made
 
 
@@ -144,7 +123,7 @@ def exchanged():
     """State saved by each library and loaded by the other, both ways: the largest difference."""
     worst = 0.0
     for name, options in [*CASES, *(("Muon", options) for options in MUONS)]:
-        for source, target in ((steepest.keras, keras.optimizers), (keras.optimizers, steepest.keras)):
+        for source, target in ((drop_ins, keras.optimizers), (keras.optimizers, drop_ins)):
             _, saved = trained(getattr(source, name), options, steps=5, late=0)
             _, loaded = trained(getattr(target, name), options, steps=0)
             store = {}
@@ -157,7 +136,7 @@ def exchanged():
 def narrow():
     """bfloat16: how far Adam's tiny steps get; float16: whether a gradient of exactly 0 is a step of 0."""
     found = {}
-    for library in (keras.optimizers, steepest.keras):
+    for library in (keras.optimizers, drop_ins):
         name = "keras" if library is keras.optimizers else "steepest"
         variable = keras.Variable(np.ones(3), dtype="bfloat16")
         optimizer = library.Adam(0.01)
@@ -175,7 +154,7 @@ def narrow():
 
 def dialect():
     """A dialect other than Keras's: its place in the config, and how far it moves."""
-    variables, optimizer = trained(steepest.keras.Adam, {"dialect": "torch", "epsilon": 0.3}, steps=20, late=0)
+    variables, optimizer = trained(drop_ins.Adam, {"dialect": "torch", "epsilon": 0.3}, steps=20, late=0)
     again = type(optimizer).from_config(optimizer.get_config())
     return {"config": again.dialect, "w": array(variables[0].value).tolist()}
 
@@ -186,7 +165,7 @@ print(
             "float64": [agreement(name, options) for name, options in CASES],
             "float32": [agreement(name, options, steps=100, dtype="float32", late=0) for name, options in CASES],
             "muon": muons(),
-            "fit": [fitted(steepest.keras), fitted(keras.optimizers)],
+            "fit": [fitted(drop_ins), fitted(keras.optimizers)],
             "exchanged": exchanged(),
             "narrow": narrow(),
             "dialect": dialect(),

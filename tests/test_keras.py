@@ -14,14 +14,23 @@ import torch
 import steepest.keras
 from steepest import dialects
 
-DRIVER = Path(__file__).with_name("keras_driver.py")
+
+def told(program, backend):
+    """What a program of this directory finds on a backend."""
+    command = [sys.executable, Path(__file__).with_name(program), backend]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
 def found(request):
-    ended = subprocess.run([sys.executable, DRIVER, request.param], capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout.splitlines()[-1])
+    return told("keras_driver.py", request.param)
+
+
+@pytest.fixture(scope="module", params=["jax", "torch"])
+def around(request):
+    return told("keras_features.py", request.param)
 
 
 def test_a_thousand_steps_are_keras_s_own_in_float64(found):
@@ -88,6 +97,52 @@ def test_another_dialect_is_its_method_and_stays_in_the_config(found):
         oracle.grad = torch.tensor(g)
         optimizer.step()
     np.testing.assert_allclose(found["dialect"]["w"], oracle.detach().numpy(), rtol=1e-10)
+
+
+def test_what_keras_does_around_a_step_is_its_own(around):
+    """60 calls in float64: schedules, clipping, averages, accumulation, loss scales, weight decay of some."""
+    for feature, apart in around["features"].items():
+        if feature == "no decay of any" and isinstance(apart, str):
+            assert "must have at least one tensor" in apart  # Keras fails on torch, the drop-in does not
+        elif feature.startswith("Muon"):  # 30 steps of 0.05 * 0.2 * sqrt(4), each good to 8.7 * 8 * 2^-24
+            assert apart < 2.5e-6
+        else:
+            assert apart < 1e-10, feature
+    assert around["scaled"] < 1e-10
+
+
+def test_stateless_steps_leave_alone_what_they_are_handed(around):
+    ours, theirs = around["stateless"]
+    assert ours["kept"]
+    for one, other in zip(ours["moved"], theirs["moved"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_loop_of_one_s_own_trains_as_keras_s_own(around):
+    ours, theirs = around["looped"]
+    assert theirs[-1] < theirs[0] / 2
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)  # twenty steps in float32
+
+
+def test_fits_in_every_policy_save_and_load(around):
+    """Eight epochs; a mixed policy rounds what a layer puts out to 2^-9 or 2^-12, and a last digit may turn over."""
+    tolerances = {"float32": 1e-4, "mixed_bfloat16": 4 * 2**-9, "mixed_float16": 4 * 2**-12}
+    for name, (ours, theirs) in around["fits"].items():
+        assert theirs[-1] < theirs[0] / 2, name
+        np.testing.assert_allclose(ours, theirs, rtol=tolerances[name.split()[1]], err_msg=name)
+
+
+def test_an_average_in_bfloat16_moves_as_it_should(around):
+    """100 steps of 1/128 from 1 to 0.21875, of whose run 0.999 is kept each time from the first step on.
+
+    Keras's, in bfloat16, rounds 0.999 to 1 and stays where it began.
+    """
+    one, average = 1.0, 0.0
+    for step in range(100):
+        one -= 1 / 128
+        average = one if step == 0 else 0.999 * average + 0.001 * one
+    assert around["narrow"]["keras"] == [one, 1 - 1 / 128]
+    assert around["narrow"]["steepest"] == pytest.approx([one, average], abs=1e-5)  # 100 roundings of 2^-24
 
 
 @pytest.mark.parametrize("native", dialects.FRAMEWORKS["keras"], ids=lambda native: native.name)

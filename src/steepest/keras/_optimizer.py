@@ -113,13 +113,21 @@ class Optimizer(keras.optimizers.Optimizer):
         for variable, value in backend_step(self, grads, trainable_variables, learning_rate):
             variable.assign(value)
 
+    def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> tuple:
+        """As Keras's; what is handed in stays as it is, where torch's lists in Keras's own would move it."""
+        if keras.backend.backend() == "torch":
+            optimizer_variables, trainable_variables = (
+                [one.detach().clone() for one in column] for column in (optimizer_variables, trainable_variables)
+            )
+        return super().stateless_apply(optimizer_variables, grads, trainable_variables)
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
         self._backend_update_step([gradient], [variable], learning_rate)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
-        before = [variable for variable in variables if not self._within(variable)]
-        if before:
+        before = [one for one in variables if not self._within(one) and self._use_weight_decay(one)]
+        if before:  # Keras fails on torch where none is left
             super()._apply_weight_decay(before)
 
     def _within(self, variable: Any) -> bool:
