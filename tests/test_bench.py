@@ -279,6 +279,32 @@ def test_a_count_that_cannot_be_trusted_is_a_claim_not_measured(bench, monkeypat
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 
+def test_a_peers_process_is_its_start_and_the_races_steps(bench):
+    race_digits = bench("race_digits")
+    ours = {"steps_per_second": 100.0, "warm_steps_per_second": 200.0, "steps": 1000, "race_seconds": 10.0}
+    rounds = [
+        {"steepest": {**ours, "process_seconds": 11.5}, "optax": {"steps_per_second": 50.0, "start_seconds": 3.0}}
+    ]
+    told = [line.rsplit(maxsplit=2)[1:] for line in race_digits._table(rounds).splitlines()[2:]]
+    assert told == [["10.0", "11.5"], ["20.0", "23.0"], ["5.00", "-"]]
+
+
+def test_a_peers_start_is_its_imports_and_each_compilation_once(bench, work, monkeypatch):
+    """The first 7 s are 1 of imports, 2 of compiling and 4 of steps; the second optimizer compiles for 3."""
+    race_digits = bench("race_digits")
+    measured = iter(
+        [
+            {"steps_per_second": 10.0, "compile_seconds": 2.0, "process_seconds": 7.0, "first_steps": 40},
+            {"steps_per_second": 10.0, "compile_seconds": 3.0, "process_seconds": 99.0, "first_steps": 40},
+        ]
+    )
+    monkeypatch.setattr(race_digits, "steady", lambda *_, **__: next(measured))
+    monkeypatch.setattr(race_digits.trainers, "optimizers_of", lambda library: ["sgd", "adam"])
+    found = race_digits._peer("optax", lambda job: None)(Namespace(**{**vars(work), "short": False}))
+    assert found["start_seconds"] == pytest.approx(1 + 2 + 3)
+    assert found["steps_per_second"] == pytest.approx(10.0)
+
+
 def test_a_short_race_counts_every_step(bench, work):
     steps, seconds = bench("race_digits")._race((0,), work)
     assert steps == 34  # one rule, rate, seed and epoch: 1,078 rows in minibatches of 32
