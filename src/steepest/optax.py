@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from . import dialects, rules
-from .dialects import REQUIRED, Dialect, Method
+from .dialects import CASE, REQUIRED, Dialect, Method
 from .errors import InputError
 from .kernels import Step
 
@@ -96,6 +96,12 @@ def _transformation(dialect: Dialect, options: Mapping[str, Any]) -> optax.Gradi
 
 def _methods(dialect: Dialect, options: Mapping[str, Any]) -> dict[int | None, tuple[Method, dict[str, Any]]]:
     """The method and its numbers for leaves of any rank (None), or for matrices (2) and all else where they differ."""
+    chosen = [a.name for a in dialect.arguments if a.means == CASE and isinstance(options[a.name], jax.core.Tracer)]
+    if chosen:
+        raise ValueError(
+            f"{chosen[0]} of {dialect.name} picks what is computed and must be known before; received a traced array. "
+            f"Try optax.inject_hyperparams({dialect.name}, static_args={tuple(chosen)})."
+        )
     try:
         usual = dialect.method(options), dialect.numbers(options)
         if dialect.fallback is None:

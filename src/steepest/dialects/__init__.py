@@ -1,5 +1,6 @@
 """What each framework means by an optimizer's name, as data: arguments, defaults, choices of the rule, state."""
 
+from ._dialect import CASE as CASE
 from ._dialect import REQUIRED as REQUIRED
 from ._dialect import Argument as Argument
 from ._dialect import Case as Case
