@@ -185,7 +185,9 @@ def test_a_dry_run_says_how_many_runs_and_how_long_and_writes_nothing(shell):
 
 def test_quiet_says_only_the_result(shell):
     told = shell.works("race", "wine", *TINY_RACE, "--quiet")
-    assert told.splitlines()[0].startswith("optimizer")
+    assert told.splitlines()[0].startswith("Validation cross-entropy in nats, at each one's recommended learning rate")
+    assert told.splitlines()[1].startswith("optimizer")
+    assert "*" not in told
     assert "1 run:" not in told
     told = shell.works("fit", "wine", *TINY, "--quiet")
     assert told.splitlines()[0].startswith("adam ran all 2 epochs")
@@ -216,6 +218,16 @@ def test_the_kept_command_repeats_the_race(shell):
     first, second = (pl.read_parquet(shell.place / name / "runs.parquet") for name in ("race-wine", "race-wine-2"))
     assert first.drop("seconds").equals(second.drop("seconds"))
     assert set(first["seed"]) == {1, 3}
+
+
+def test_the_leaderboard_fits_80_columns_and_explains_its_mark(shell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = shell.works("race", "diabetes", *TINY, "--seeds", "1", "--quiet", "--learning-rates", "1e-4,3.16e-4")
+    head, *rows = told.splitlines()[1:11]
+    for column in ("learning rate", "median", "lowest", "highest", "at usual rate", "diverged"):
+        assert column in head
+    assert [re.fullmatch(r"[A-Z]\w+ +[\d.e-]+\* .* \d of 2", row) is not None for row in rows] == [True] * 9
+    assert "\n* the end of its grid: a rate further out was not tried and may be better\n" in told
 
 
 def test_a_report_is_drawn_again(shell):

@@ -123,7 +123,7 @@ def test_what_was_not_asked_for_is_told_too(tmp_path):
         place = st.save(st.fit(problem, "sgd", epochs=1, batch_size=batch), tmp_path / name)
         told[name] = {**facts(place, "run.json"), "page": report(place).read_text()}
     specs = {name: one["spec"] for name, one in told.items()}
-    assert [(one["batch_size"], one["steps_per_epoch"]) for one in specs.values()] == [(32, 4), (106, 1), (32, 4)]
+    assert [(one["batch_size"], one["steps_per_epoch"]) for one in specs.values()] == [(32, 4), ("all", 1), (32, 4)]
     assert [one["weight"] for one in specs.values()] == [None, "counts", None]
     assert [one["class_weight"] for one in specs.values()] == [None, None, "balanced"]
     assert [one["metric"]["weighted"] for one in told.values()] == [False, True, True]

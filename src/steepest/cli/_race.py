@@ -91,7 +91,12 @@ def _duration(seconds: float) -> str:
 
 def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
     if race.verdict is not None:
+        measure = race.problem.measure
+        unit = f" in {measure.unit}" if measure.unit else ""
+        console.print(f"{measure.part.capitalize()} {measure.name}{unit}, at each one's recommended learning rate:")
         console.print(_leaderboard(race))
+        if any(standing.at_edge for standing in race.verdict.leaderboard):
+            console.print("* the end of its grid: a rate further out was not tried and may be better")
     console.print(race.outcome)
     if race.winner and race.winner.test:
         console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
@@ -101,19 +106,12 @@ def _leaderboard(race: Race) -> Table:
     assert race.verdict is not None
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("optimizer")
-    for name in (
-        "learning rate",
-        f"median {race.problem.measure.name}",
-        "lowest",
-        "highest",
-        "at usual rate",
-        "diverged",
-    ):
-        table.add_column(name, justify="right")
+    for name in ("learning rate", "median", "lowest", "highest", "at usual rate", "diverged"):
+        table.add_column(name, justify="right", no_wrap=True)
     for standing in race.verdict.leaderboard:
         table.add_row(
             proper_name(standing.optimizer),
-            rate(standing.learning_rate) + (" (edge)" if standing.at_edge else ""),
+            rate(standing.learning_rate) + ("*" if standing.at_edge else " "),
             *(_loss(value) for value in (standing.median, standing.low, standing.high, standing.usual_median)),
             f"{standing.diverged} of {standing.runs}",
         )

@@ -120,11 +120,11 @@ def _about(problem: Minimised, plan: dict[str, Any], settings: Settings, command
     }
 
 
-def _effective(problem: Minimised, seed: int, settings: Settings) -> dict[str, int]:
-    """The batch size as it was, whether it was asked for or not, and the steps that follow from it."""
+def _effective(problem: Minimised, seed: int, settings: Settings) -> dict[str, Any]:
+    """The batch size, also where none was asked for, and the steps that follow from it."""
     rows = problem.instances([seed])[0].rows
     batch_size = settings.batch_size_for(rows)
-    return {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch(rows, batch_size)}
+    return {"batch_size": settings.batch_size or batch_size, "steps_per_epoch": steps_per_epoch(rows, batch_size)}
 
 
 def _about_model(number: int, run: Run, test: dict[str, Any]) -> dict[str, Any]:
