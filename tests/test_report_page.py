@@ -91,6 +91,15 @@ def test_the_leaderboard_has_a_row_an_optimizer(page, race):
     assert body.count("5 of 39 (12.8 %)") == 9
 
 
+def test_single_seeds_and_training_losses_of_many_optimizers_are_switched_off_at_first(page):
+    pressed = {a["data-part"]: a["aria-pressed"] for a in page.tags("button") if "data-part" in a}
+    assert pressed == {"validation": "true", "training": "false", "seeds": "false"}
+    shown = [t["meta"] for t in page.figures["losses-data"]["data"] if t.get("visible", True)]
+    assert len(shown) == 9
+    assert not any(one["seeds"] or one["part"] == "training" for one in shown)
+    assert "With so many optimizers, single seeds and training losses are switched off at first." in page.text
+
+
 def test_every_run_is_a_mark_in_its_panel(page):
     assert page.points("run", "above", "diverged", "interrupted") == 9 * 13 * 3
     assert page.points("diverged") == 9 * 5

@@ -15,7 +15,7 @@ HEIGHT, TOP, BOTTOM = 440, 16, 52
 COLUMNS = ("validation_loss", "train_loss")
 # More points than pixels cost bytes and show nothing.
 MOST_POINTS = 400
-# With more optimizers than this, their training curves are there but hidden until asked for.
+# With more optimizers than this, their training curves and single seeds are there but hidden until asked for.
 FEW = 3
 
 
@@ -102,6 +102,8 @@ def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
             on_axis = drawn._replace(seeds=_below(axis, drawn.seeds))
             solid = column == "validation_loss"
             _add_curves(chart, on_axis, optimizer, part, style=looks[optimizer], axis=axis, solid=solid)
+    if len(found) > FEW:
+        chart.update_traces(visible=False, selector=lambda trace: trace.meta["seeds"])
     if len(found) > FEW and np.isfinite(record.curves["validation_loss"][shown]).any():
         second = parts(record)["train_loss"]
         chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == second)

@@ -96,7 +96,7 @@ def _rate_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
 def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
     chart = loss_chart(record, order, unit)
     if chart is None:
-        return {"loss_chart": None, "loss_table": None, "drawn": [], "parts": set(), "names": [], "hidden": False}
+        return {"loss_chart": None, "loss_table": None, "drawn": [], "parts": set(), "names": [], "hidden": set()}
     traces = chart.figure.data
     there = {trace.meta["optimizer"] for trace in traces}
     return {
@@ -105,5 +105,7 @@ def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
         "drawn": [optimizer for optimizer in order if optimizer in there],
         "parts": {"seeds" if trace.meta["seeds"] else trace.meta["part"] for trace in traces},
         "names": list(parts(record).values()),
-        "hidden": any(trace.visible is False for trace in traces),
+        "hidden": {
+            "seeds" if trace.meta["seeds"] else trace.meta["part"] for trace in traces if trace.visible is False
+        },
     }
