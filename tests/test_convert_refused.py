@@ -79,7 +79,7 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("source", "target", "about", "words"), REFUSED, ids=str)
+@pytest.mark.parametrize(("source", "target", "about", "words"), REFUSED)
 def test_refused_with_the_reason_and_nothing_changed(source, target, about, words):
     was, run = begun(*source, steps=3), begun(*target, seed=2)
     before = run.checkpoint()
@@ -186,7 +186,7 @@ def late_run():
     return was
 
 
-@pytest.mark.parametrize("target", [("keras", "Adam", {"epsilon": 0.0}), ("optax", "adam", {"eps": 0.0})], ids=str)
+@pytest.mark.parametrize("target", [("keras", "Adam", {"epsilon": 0.0}), ("optax", "adam", {"eps": 0.0})])
 def test_step_counts_that_differ(target):
     was, run = late_run(), begun(*target, seed=2)
     with pytest.raises(

@@ -166,6 +166,13 @@ def test_a_rate_that_is_worse_on_every_seed_alike_is_not():
     assert judge(table, {"adam": 1e-3}).learning_rate == 1e-2  # 0.057 on average, with an error of 0.003
 
 
+def test_nor_is_one_that_another_beats_on_every_seed_though_the_lowest_wavers():
+    """The lowest median wavers so much that 0.001 is within its noise; 0.01 is better than 0.001 whatever the seed."""
+    wavers = seeds_of("nadam", 1.0, 0.0004, 0.0012, 0.111)
+    table = runs(*seeds_of("nadam", 1e-3, 0.084, 0.055, 0.035), *seeds_of("nadam", 1e-2, 0.010, 0.005, 0.017), *wavers)
+    assert judge(table, {"nadam": 1e-3}).learning_rate == 1e-2
+
+
 @pytest.mark.parametrize(("usual", "learning_rate"), [(0.5049, 1e-3), (0.5051, 1e-2)])
 def test_a_hundredth_of_the_loss_is_no_difference(usual, learning_rate):
     table = runs(*seeds_of("adam", 1e-3, usual, usual), *seeds_of("adam", 1e-2, 0.5, 0.5))

@@ -103,8 +103,11 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
     distance = (pl.col("learning_rate") / usual).log().abs()
     # Where all diverged the rate nearest the usual one is named.
     lowest = rates.sort("median", "high", distance).row(0, named=True)
-    equals = [rate for rate in rates["learning_rate"] if _is_level(runs, rate, lowest)]
-    best = rates.filter(pl.col("learning_rate").is_in(equals)).sort(distance).row(0, named=True)
+    losses = {
+        rate: runs.filter(pl.col("learning_rate") == rate).sort("seed")["loss"].to_numpy()
+        for rate in rates["learning_rate"]
+    }
+    best = rates.filter(pl.col("learning_rate").is_in(_level(losses, lowest["learning_rate"]))).sort(distance).row(0, named=True)
     at_usual = rates.filter((pl.col("learning_rate") / usual - 1).abs() < 1e-9)
     edges = (rates["learning_rate"][0], rates["learning_rate"][-1])
     return Standing(
@@ -121,22 +124,25 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
     )
 
 
-def _is_level(runs: pl.DataFrame, learning_rate: float, lowest: Mapping[str, Any]) -> bool:
-    """Whether a rate is within the noise of the one with the lowest median, seed by seed.
+def _level(losses: Mapping[float, np.ndarray], lowest: float) -> list[float]:
+    """The rates within the noise of the one with the lowest median, seed by seed; that one is among them.
 
-    Its mean difference may be one standard error and a hundredth of that median. The lowest of thirteen is partly luck;
-    the one standard error rule (Breiman et al. 1984) takes the most usual of those that may as well be it.
+    losses: by rate, (seeds,).  A rate's mean difference may be one standard error and a hundredth of that median, and
+    no other rate may beat it by a hundredth on every seed. The lowest of thirteen is partly luck; the one standard
+    error rule (Breiman et al. 1984) takes the most usual of those that may as well be it.
     """
-    if learning_rate == lowest["learning_rate"]:
-        return True
-    pairs = runs.filter(pl.col("learning_rate") == learning_rate).join(
-        runs.filter(pl.col("learning_rate") == lowest["learning_rate"]), on="seed", suffix="_lowest"
-    )
-    differences = (pairs["loss"] - pairs["loss_lowest"]).to_numpy()
-    if not len(differences) or not np.isfinite(differences).all():
-        return False
-    error = float(differences.std(ddof=1)) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
-    return float(differences.mean()) <= error + _MARGIN * abs(lowest["median"])
+    level = [lowest]
+    margin = _MARGIN * abs(float(np.median(losses[lowest])))
+    for rate, own in losses.items():
+        with np.errstate(invalid="ignore"):
+            differences = own - losses[lowest]
+        if rate == lowest or not np.isfinite(differences).all():
+            continue
+        error = float(differences.std(ddof=1)) / math.sqrt(len(own)) if len(own) > 1 else 0.0
+        beaten = any((other < own - _MARGIN * np.abs(own)).all() for other in losses.values())
+        if differences.mean() <= error + margin and not beaten:
+            level.append(rate)
+    return level
 
 
 def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
