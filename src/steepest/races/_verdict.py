@@ -107,7 +107,11 @@ def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
         rate: runs.filter(pl.col("learning_rate") == rate).sort("seed")["loss"].to_numpy()
         for rate in rates["learning_rate"]
     }
-    best = rates.filter(pl.col("learning_rate").is_in(_level(losses, lowest["learning_rate"]))).sort(distance).row(0, named=True)
+    best = (
+        rates.filter(pl.col("learning_rate").is_in(_level(losses, lowest["learning_rate"])))
+        .sort(distance)
+        .row(0, named=True)
+    )
     at_usual = rates.filter((pl.col("learning_rate") / usual - 1).abs() < 1e-9)
     edges = (rates["learning_rate"][0], rates["learning_rate"][-1])
     return Standing(
