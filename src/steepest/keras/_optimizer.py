@@ -126,6 +126,8 @@ class Optimizer(keras.optimizers.Optimizer):
         self._backend_update_step([gradient], [variable], learning_rate)
 
     def _apply_weight_decay(self, variables: Sequence[Any]) -> None:
+        if self.weight_decay is None:
+            return
         before = [one for one in variables if not self._within(one) and self._use_weight_decay(one)]
         if before:  # Keras fails on torch where none is left
             super()._apply_weight_decay(before)
@@ -142,7 +144,9 @@ class Optimizer(keras.optimizers.Optimizer):
 
     def decays_within(self, variable: Any) -> bool:
         """Whether a variable's step shrinks it, too."""
-        return self._within(variable) and self._use_weight_decay(variable)
+        argument = self.part_of(variable).knobs.get("weight_decay")
+        shrinks = argument is not None and getattr(self, argument)
+        return bool(shrinks) and self._within(variable) and self._use_weight_decay(variable)
 
     def _update_model_variables_moving_average(self, trainable_variables: Sequence[Any]) -> None:
         """Keras's, in the dtype of the average: in bfloat16, 0.999 of it would be all of it."""

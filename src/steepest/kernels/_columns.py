@@ -115,6 +115,9 @@ class Memory:
             addresses[:, place] = np.fromiter(map(self._library.address, column), np.int64, many)
         if seen is not None and np.array_equal(addresses, seen.addresses):
             return seen
+        if seen is not None and np.array_equal(seen.work.table[:, 0], sizes):  # a row each, gradients lie elsewhere
+            table = np.column_stack([seen.work.table[:, :2], addresses])
+            return seen._replace(addresses=addresses, work=seen.work._replace(table=table))
         bytes_each = tuple(self._library.itemsize(column[0]) for column in columns)
         return _Seen(columns, sizes, addresses, work(sizes, addresses, bytes_each))
 
