@@ -35,10 +35,11 @@ def run_fit(
     steps = settings.epochs * steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
     chosen = _optimizer(asked, steps)
     place = out or free_name(f"fit-{table.name}")
+    check_new_directory(place)
+    if not quiet:
+        say_data(console, table)
+        _say_warmup(console, asked["warmup"], steps, chosen.learning_rate)
     with new_directory(place) as directory:
-        if not quiet:
-            say_data(console, table)
-            _say_warmup(console, asked["warmup"], steps, chosen.learning_rate)
         with progress(console, settings.epochs, "epochs", quiet=quiet) as line, interrupts(once=False) as came:
 
             def watch(epoch: int, train_loss: float, watched: float) -> bool:
