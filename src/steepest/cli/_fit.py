@@ -9,7 +9,7 @@ from rich.console import Console
 
 from ..arrays import positive
 from ..errors import InputError
-from ..files import new_directory
+from ..files import check_new_directory, new_directory
 from ..gradients import AddNoise, ClipByGlobalNorm, ClipByValue
 from ..optimizer import Optimizer, optimizer
 from ..problems import NetworkProblem
