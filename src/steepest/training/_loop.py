@@ -142,6 +142,9 @@ def _epoch(
 
     def one_block(number: jax.Array, at: tuple) -> tuple:
         moved, batch_losses, room = at
+        if block == 1:  # a minibatch as large as a block is worth sharing out, and copied once
+            moved, value = step(moved, rows_of(parts.train, dealt[number]), optimizer, loss)
+            return moved, batch_losses.at[number].set(value), room
         room = gathered(room, parts.train, dealt[number])
 
         def one(place: jax.Array, at: tuple) -> tuple:
@@ -154,7 +157,8 @@ def _epoch(
         return *jax.lax.fori_loop(0, here, one, (moved, batch_losses)), room
 
     begun = (progress.parameters, progress.optimizer), jnp.zeros(steps, progress.first_loss.dtype)
-    moved, batch_losses, _ = jax.lax.fori_loop(0, blocks, one_block, (*begun, room_for(parts.train, block * size)))
+    room = room_for(parts.train, block * size) if block > 1 else ()
+    moved, batch_losses, _ = jax.lax.fori_loop(0, blocks, one_block, (*begun, room))
     losses = (jnp.mean(batch_losses), loss(moved[0], parts.watched))
     return _judge(progress, moved, losses, patience), losses
 
