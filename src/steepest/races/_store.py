@@ -15,7 +15,7 @@ from ..files import new_directory
 from ..problems import Minimised, Model, NetworkProblem
 from ..training import Run, Settings, steps_per_epoch
 from ._race import RUN_SCHEMA, Race
-from ._verdict import _whole_seeds as whole_seeds
+from ._verdict import judged_runs
 
 FORMAT = 1
 _LIBRARIES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "skrub")
@@ -51,7 +51,7 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
 
 def _judged_seeds(race: Race) -> list[int]:
     """The seeds that the verdict counts, so that whoever draws the race counts the same."""
-    ended = whole_seeds(race.runs.filter(pl.col("status") != "interrupted"))
+    ended = judged_runs(race.runs)
     return ended["seed"].unique().sort().to_list()
 
 

@@ -66,7 +66,7 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> V
     counts as an infinite loss, never as missing, since dropping it would reward a rate for diverging. Seeds that an
     interrupt cut short are left out where others are whole.
     """
-    ended = _whole_seeds(runs.filter(pl.col("status") != "interrupted"))
+    ended = judged_runs(runs)
     standings = [_standing(ended.filter(pl.col("optimizer") == name), name, rate) for name, rate in usual.items()]
     board = sorted((s for s in standings if s is not None), key=lambda s: (s.median, s.high))
     if not board or not math.isfinite(board[0].median):
@@ -77,16 +77,17 @@ def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> V
     return Verdict(sentence, False, first.optimizer, first.learning_rate, tuple(board))
 
 
-def _whole_seeds(runs: pl.DataFrame) -> pl.DataFrame:
-    """The runs of the seeds with the most runs: those that are whole, or the first where an interrupt left none.
+def judged_runs(runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs that count: those not interrupted, of the seeds with the most runs.
 
-    A seed that was cut short has run some optimizers and rates only; counting it would judge those on other seeds than
-    the rest.
+    Those seeds are whole, or the first where an interrupt left none. A seed that was cut short has run some optimizers
+    and rates only; counting it would judge those on other seeds than the rest.
     """
-    if runs.is_empty():
-        return runs
-    sizes = runs.group_by("seed").len()
-    return runs.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
+    ended = runs.filter(pl.col("status") != "interrupted")
+    if ended.is_empty():
+        return ended
+    sizes = ended.group_by("seed").len()
+    return ended.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
 
 
 def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
