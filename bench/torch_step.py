@@ -2,8 +2,9 @@
 
 One tensor of 20 million float32, which is memory's speed, and a thousand tensors of a thousand, which is the overhead
 of each. Forms take turns step by step, so that whatever else the machine does meets all alike; a figure is the median.
-Before each measurement is a rest and a step that is not measured: idle threads of one library wait by spinning, on the
-cores that the next one needs. The floor of a large step is a Numba loop on all cores that reads and writes the same
+Before each measurement is a step that is not measured and, for the large tensor, a rest: idle threads of one library
+wait by spinning, on the cores that the next one needs, and Numba has threads of its own. The forms of a thousand tensors
+all compute on PyTorch's, which are awake after a backward pass and are kept so here. The floor of a large step is a Numba loop on all cores that reads and writes the same
 arrays with an operation or two.
 Besides: the memory of a step, and the first step of a process, with its compilation and with what the disk has kept.
 """
@@ -94,9 +95,9 @@ def _measure(rule: str, shape: str) -> Callable[[Namespace], Figures]:
     def measure(given: Namespace) -> Figures:
         forms = _forms(rule, shape, given.short)
         taken: dict[str, list[float]] = {form: [] for form in forms}
-        for turn in range(3 if given.short else 18):
+        for turn in range(3 if given.short else 24):
             for form, step in forms.items():
-                time.sleep(_REST_SECONDS)
+                time.sleep(_REST_SECONDS if LOOP in forms else 0)
                 step()
                 began = time.perf_counter()
                 step()

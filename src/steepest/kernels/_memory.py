@@ -25,6 +25,28 @@ def array_at(address, count, like):
 
 
 @intrinsic
+def _fetch_line(typing, address):
+    """Ask memory for the line at an address, to be kept in the first cache; never fails, whatever lies there."""
+
+    def generate(context, builder, signature, arguments):
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        ask = builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        to_read, nearest, data = (ir.Constant(word, number) for number in (0, 3, 1))
+        builder.call(ask, [builder.inttoptr(arguments[0], byte), to_read, nearest, data])
+        return context.get_dummy_value()
+
+    return types.none(types.int64), generate
+
+
+@numba.njit(inline="always")
+def fetch(address, size):
+    """Ask memory for *size* bytes at an address, to be there when they are wanted; none where size is below one."""
+    for line in range(0, size, 64):
+        _fetch_line(address + line)  # type: ignore[call-arg]
+
+
+@intrinsic
 def claim(typing, address):
     """The whole number at an address, raised by one for whoever asks next; no two threads are told the same."""
 

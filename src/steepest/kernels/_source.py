@@ -31,6 +31,10 @@ _ONCE = {name: f"np.{name}({{0}})" for name in ("negative", "abs", "sqrt", "log1
 }
 # What a kernel is given: 64-bit words in this order, then the uniforms as float64.
 BLOCK = ("table", "cuts", "chunks", "key", "next_chunk")
+# Bytes of each array that are asked of memory at once, and how many such pieces ahead. Left to itself a processor asks
+# too late; twice as many would no longer stay in its first cache. Measured: a tenth less time a step.
+_FETCH, _AHEAD = 1024, 2
+_SIZE = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
@@ -72,7 +76,7 @@ def source(program: Program, layout: Layout) -> tuple[str, str]:
     kernel = [
         "import math",
         "import numpy as np",
-        "from steepest.kernels._memory import array_at, claim, from_bfloat16, from_float16, in_widest_vectors",
+        "from steepest.kernels._memory import array_at, claim, fetch, from_bfloat16, from_float16, in_widest_vectors",
         "from steepest.kernels._memory import to_bfloat16, to_bfloat16_at_random, to_float16, to_float16_at_random",
         f"W = np.{layout.loop}",
         "ONE, ZERO = W(1), W(0)",
@@ -148,6 +152,7 @@ def _body(program: Program, layout: Layout, names: _Names) -> list[str]:
         f"{memory}[i] = {_MEMORY[layout.state][2].format(output)}" for memory, output in zip(kept, outputs, strict=True)
     ]
     width = 2 + len(memories)
+    piece = _FETCH // _SIZE[layout.state]
     return [
         "in_widest_vectors()",
         f"words = array_at(block, {len(BLOCK)}, np.int64(0))",
@@ -163,16 +168,22 @@ def _body(program: Program, layout: Layout, names: _Names) -> list[str]:
         "        return",
         "    for row in range(rows[chunk], rows[chunk + 1]):",
         f"        here = array_at(table + row * {8 * width}, {width}, np.int64(0))",
-        "        count, start = here[0], here[1]",
+        f"        for first in range(0, here[0], {piece}):",
+        f"            count, start = min({piece}, here[0] - first), here[1] + first",
+        f"            ahead, later = first + {_AHEAD * piece}, min({piece}, here[0] - first - {_AHEAD * piece})",
         *(
-            f"        {memory} = array_at(here[{place}], count, np.{_MEMORY[kind][0]}(0))"
+            f"            fetch(here[{place}] + {_SIZE[kind]} * ahead, {_SIZE[kind]} * later)"
+            for place, kind in enumerate(kinds, start=2)
+        ),
+        *(
+            f"            {memory} = array_at(here[{place}] + {_SIZE[kind]} * first, count, np.{_MEMORY[kind][0]}(0))"
             for place, (memory, kind) in enumerate(zip(memories, kinds, strict=True), start=2)
         ),
-        "        for i in range(count):",
-        *_indented(read, 3),
-        *_indented([f"{names.of(s)} = {_text(s, names, _LOOP)}" for s in names.varying], 3),
-        f"            parameter[i] = {_parameter(layout, f'n_parameter + {step}')}",
-        *_indented(write, 3),
+        "            for i in range(count):",
+        *_indented(read, 4),
+        *_indented([f"{names.of(s)} = {_text(s, names, _LOOP)}" for s in names.varying], 4),
+        f"                parameter[i] = {_parameter(layout, f'n_parameter + {step}')}",
+        *_indented(write, 4),
     ]
 
 

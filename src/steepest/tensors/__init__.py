@@ -8,5 +8,6 @@ from ._lists import move_lists as move_lists
 from ._memory import Alike as Alike
 from ._memory import Memory as Memory
 from ._memory import Scalars as Scalars
+from ._memory import empty_like as empty_like
 from ._memory import wide as wide
 from ._threads import torch_team as torch_team

@@ -1,7 +1,10 @@
 """CPU tensors under a fused kernel."""
 
+import ctypes
+import functools
+import mmap
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from ..kernels import Columns, Layout, Library
 from ._threads import torch_team
 
 State = dict[str, Any]
+_LARGE = 2**22  # bytes from which on an array's memory is asked for in huge pages, as in NumPy
 _NAMES = {
     torch.float64: "float64",
     torch.float32: "float32",
@@ -24,6 +28,27 @@ _NAMES = {
 def wide(dtype: torch.dtype) -> torch.dtype:
     """The dtype of the state of a parameter: its own, or float32 where that has 16 bits."""
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def empty_like(p: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Memory for an array of the state, laid out like p, in huge pages where the system has them for the asking.
+
+    A step through a large array in small pages takes a twentieth longer. NumPy asks for its arrays likewise.
+    """
+    made = torch.empty_like(p, dtype=dtype, memory_format=torch.preserve_format)
+    size = made.numel() * made.element_size()
+    if made.is_cpu and size >= _LARGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        begin = -(-made.data_ptr() // mmap.PAGESIZE) * mmap.PAGESIZE
+        whole = (made.data_ptr() + size - begin) // mmap.PAGESIZE * mmap.PAGESIZE
+        _madvise()(begin, whole, mmap.MADV_HUGEPAGE)  # advice: nothing is lost where it is not taken
+    return made
+
+
+@functools.cache
+def _madvise() -> Callable[[int, int, int], int]:
+    advise = ctypes.CDLL(None).madvise
+    advise.argtypes, advise.restype = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int], ctypes.c_int
+    return advise
 
 
 _TORCH = Library(

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import itertools
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from .. import dialects, rules
 from ..dialects import Dialect, Method
 from ..errors import InputError
-from ..tensors import Alike, Memory, Scalars, move_each, move_lists, wide
+from ..tensors import Alike, Memory, Scalars, empty_like, move_each, move_lists, wide
 from ._check import check_gradients, check_options, check_parameters, check_state
 
 Move = Callable[[Method, dict[str, float], Alike, tuple[float, ...], int | None], tuple[float, ...]]
@@ -83,7 +84,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _step_group(self, number: int, group: dict[str, Any]) -> None:
         active, gradients = group["params"], [p.grad for p in group["params"]]
-        if any(g is None for g in gradients):
+        if not all(map(operator.is_not, gradients, itertools.repeat(None))):
             active = [p for p, g in zip(active, gradients, strict=True) if g is not None]
             gradients = [g for g in gradients if g is not None]
         if not active:
@@ -153,8 +154,7 @@ class Optimizer(torch.optim.Optimizer):
             if name in method.scalars:
                 state[name] = value.to(single if name in method.shared else wide(p.dtype))
             else:
-                filled = torch.empty_like(p, dtype=wide(p.dtype), memory_format=torch.preserve_format)
-                state[name] = filled.fill_(value.item())
+                state[name] = empty_like(p, wide(p.dtype)).fill_(value.item())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state dict of this class or of torch's own of the same name.
