@@ -3,9 +3,9 @@
 One tensor of 20 million float32, which is memory's speed, and a thousand tensors of a thousand, which is the overhead
 of each. Forms take turns step by step, so that whatever else the machine does meets all alike; a figure is the median.
 Before each measurement is a step that is not measured and, for the large tensor, a rest: idle threads of one library
-wait by spinning, on the cores that the next one needs, and Numba has threads of its own. The forms of a thousand tensors
-all compute on PyTorch's, which are awake after a backward pass and are kept so here. The floor of a large step is a Numba loop on all cores that reads and writes the same
-arrays with an operation or two.
+wait by spinning, on the cores that the next one needs, and Numba has threads of its own. All forms of a thousand
+tensors compute on PyTorch's threads, which a backward pass leaves awake; they are kept so here. The floor of a large
+step is a Numba loop on all cores that reads and writes the same arrays with an operation or two.
 Besides: the memory of a step, and the first step of a process, with its compilation and with what the disk has kept.
 """
 
