@@ -25,8 +25,8 @@ def fused_step(method, numbers, t, columns, scalars=(), *, of=None, **how):
     with np.errstate(all="ignore"):
         told = compiled.once(np.float64(t), *given, *map(np.float64, scalars))
     uniforms = len(told) - len(scalars)
-    counts = np.array([array.size for array in columns[0]])
-    addresses = np.array([[array.ctypes.data for array in row] for row in zip(*columns, strict=True)], np.int64)
+    counts = [array.size for array in columns[0]]
+    addresses = [[array.ctypes.data for array in column] for column in columns]
     todo = kernels.work(counts, addresses, tuple(column[0].itemsize for column in columns))
     kernels.run(compiled.kernel, todo, told[:uniforms], **how)
     return told[uniforms:]

@@ -163,7 +163,7 @@ def test_a_kernel_is_loaded_from_disk_by_the_next_process(tmp_path):
         "d = dialects.find('torch', 'Adadelta'); o = d.defaults;"
         "c = kernels.compiled(d.method(o), tuple(d.numbers(o)), kernels.Layout('float32', 'float32', 'float32'));"
         "a = [np.ones(3, np.float32) for _ in range(4)];"
-        "w = kernels.work(np.array([3]), np.array([[x.ctypes.data for x in a]]), (4,) * 4);"
+        "w = kernels.work([3], [[x.ctypes.data] for x in a], (4,) * 4);"
         "told = c.once(np.float64(1), *(np.float64(d.numbers(o)[n]) for n in c.numbers));"
         "kernels.run(c.kernel, w, told);"
         "import sys; print(c.kernel.compiled, 'numba' in sys.modules, a[0][0])"

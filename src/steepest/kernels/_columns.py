@@ -35,8 +35,8 @@ class _Seen(NamedTuple):
     """Columns that lay flat when last looked at, entries of each parameter, addresses, and the work they make."""
 
     columns: Columns
-    sizes: np.ndarray
-    addresses: np.ndarray
+    sizes: list[int]
+    addresses: list[list[int]]
     work: Work
 
 
@@ -50,6 +50,11 @@ class Memory:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._seen: dict[tuple, _Seen] = {}
+        self._last: tuple[Method, tuple, Compiled] | None = None
+
+    def __reduce__(self) -> tuple:
+        """A copy, or one in another process, has other arrays: it begins with nothing found."""
+        return Memory, (self._library,)
 
     def move(
         self,
@@ -71,7 +76,7 @@ class Memory:
         key: seeds rounding at random where the layout has it.  threads, team: as in ``run``.
         Raises RuntimeError where an array has another number of entries than its parameter.
         """
-        known = compiled(method, tuple(numbers), layout)
+        known = self._compiled(method, numbers, layout)
         t, *scalars = values
         with np.errstate(all="ignore"):
             told = known.once(
@@ -91,38 +96,39 @@ class Memory:
         with _Flat(self._library, here, flat=flat) as lying:
             looked = self._look(lying, known, seen)
             if flat:  # copies are gone after this step
-                self._seen[place] = looked._replace(columns=lying)
+                self._seen[place] = looked
             run(known.kernel, looked.work, told[:uniforms], key=key or 0, threads=threads, team=team)
         return told[uniforms:]
+
+    def _compiled(self, method: Method, numbers: dict[str, float], layout: Layout) -> Compiled:
+        """The kernel; the last one is found without the work of hashing what it is for."""
+        asked = tuple(numbers), layout
+        if self._last is None or self._last[0] is not method or self._last[1] != asked:
+            self._last = method, asked, compiled(method, *asked)
+        return self._last[2]
 
     def _lies_flat(self, columns: Columns) -> bool:
         return all(all(map(self._library.flat, column)) for column in columns)
 
     def _look(self, columns: Columns, known: Compiled, seen: _Seen | None) -> _Seen:
-        """Sizes, addresses and work; of what was seen before only what can have changed."""
-        sizes = self._sizes(columns[0]) if seen is None else seen.sizes
-        for place, column in enumerate(columns[1:2] if seen else columns[1:], start=1):
-            found = self._sizes(column)
-            if not np.array_equal(found, sizes):  # a kernel would write beyond its end
-                wrong = int(np.argmax(found != sizes))
-                raise RuntimeError(
-                    f"{('parameter', 'gradient', *known.arrays)[place]} has {found[wrong]} entries where its parameter "
-                    f"has {sizes[wrong]}. Remove it from the optimizer's state, or give it the parameter's shape."
-                )
-        many = len(sizes)
-        addresses = np.empty((many, len(columns)), np.int64)
-        for place, column in enumerate(columns):
-            addresses[:, place] = np.fromiter(map(self._library.address, column), np.int64, many)
-        if seen is not None and np.array_equal(addresses, seen.addresses):
-            return seen
-        if seen is not None and np.array_equal(seen.work.table[:, 0], sizes):  # a row each, gradients lie elsewhere
-            table = np.column_stack([seen.work.table[:, :2], addresses])
-            return seen._replace(addresses=addresses, work=seen.work._replace(table=table))
+        """Sizes, addresses and work; of what was seen before only where gradients lie can have changed."""
+        addresses = [list(map(self._library.address, column)) for column in columns]
+        if seen is not None:
+            elsewhere = addresses[0] != seen.addresses[0] or addresses[2:] != seen.addresses[2:]
+            if not elsewhere and list(map(self._library.size, columns[1])) == seen.sizes:
+                if addresses[1] != seen.addresses[1]:
+                    seen.work.aim(1, addresses[1])
+                return seen._replace(columns=columns, addresses=addresses)
+        sizes = list(map(self._library.size, columns[0]))
+        for name, column in zip(("gradient", *known.arrays), columns[1:], strict=True):
+            for size, found in zip(sizes, map(self._library.size, column), strict=True):
+                if found != size:  # a kernel would write beyond its end
+                    raise RuntimeError(
+                        f"{name} has {found} entries where its parameter has {size}. Remove it from the optimizer's "
+                        "state, or give it the parameter's shape."
+                    )
         bytes_each = tuple(self._library.itemsize(column[0]) for column in columns)
         return _Seen(columns, sizes, addresses, work(sizes, addresses, bytes_each))
-
-    def _sizes(self, column: list[Any]) -> np.ndarray:
-        return np.fromiter(map(self._library.size, column), np.int64, len(column))
 
 
 def _same(before: Columns, now: Columns) -> bool:

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import NamedTuple
 
@@ -21,28 +21,51 @@ Team = Callable[[int, int, int], None]  # (address of a C function, address of i
 
 
 class Work(NamedTuple):
-    """table: rows for the kernel (see ``source``).  cuts: rows at which one chunk ends and the next begins."""
+    """What a kernel is to do.
+
+    table: rows for the kernel (see ``source``).  cuts: rows at which one chunk ends and the next begins.
+    owner: whose each row is.  begin: at which of its entries the row begins.  itemsizes: bytes an entry of each array.
+    where: addresses of table and cuts.
+    """
 
     table: np.ndarray
     cuts: np.ndarray
+    owner: np.ndarray
+    begin: np.ndarray
+    itemsizes: tuple[int, ...]
+    where: tuple[int, int]
+
+    def aim(self, place: int, addresses: Sequence[int]) -> None:
+        """Have the rows point to other arrays of the same sizes.
+
+        addresses: (parameters,) where each begins of those that stand at this place among the arrays.
+        """
+        if len(self.table) == len(addresses):  # a row each
+            self.table[:, 2 + place] = addresses
+        else:
+            self.table[:, 2 + place] = np.array(addresses, np.int64)[self.owner] + self.begin * self.itemsizes[place]
 
 
-def work(counts: np.ndarray, addresses: np.ndarray, itemsizes: tuple[int, ...]) -> Work:
+def work(counts: Sequence[int], addresses: Sequence[Sequence[int]], itemsizes: tuple[int, ...]) -> Work:
     """The rows for some parameters.
 
-    counts: (parameters,) entries of each.  addresses: (parameters, arrays) where it, its gradient and each array of
-    its state begin, int64.  itemsizes: bytes an entry of each of those arrays.
+    counts: (parameters,) entries of each.  addresses: (arrays, parameters) where every parameter begins, then every
+    gradient and each array of the state.  itemsizes: bytes an entry of each of those arrays.
     """
-    pieces = -(-counts // _ROW)
-    owner = np.repeat(np.arange(len(counts)), pieces)
+    entries = np.array(counts, np.int64)
+    pieces = -(-entries // _ROW)
+    owner = np.repeat(np.arange(len(entries)), pieces)
     begin = (np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) * _ROW
-    lengths = np.minimum(_ROW, counts[owner] - begin)
+    lengths = np.minimum(_ROW, entries[owner] - begin)
     ends = np.cumsum(lengths)
     table = np.empty((len(owner), 2 + len(itemsizes)), np.int64)
     table[:, 0], table[:, 1] = lengths, ends - lengths
-    table[:, 2:] = addresses[owner] + begin[:, None] * np.array(itemsizes)
     _, first = np.unique((ends - lengths) // _CHUNK, return_index=True)
-    return Work(table, np.append(first, len(table)).astype(np.int64))
+    cuts = np.append(first, len(table)).astype(np.int64)
+    made = Work(table, cuts, owner, begin, itemsizes, (table.ctypes.data, cuts.ctypes.data))
+    for place, column in enumerate(addresses):
+        made.aim(place, column)
+    return made
 
 
 def run(
@@ -62,7 +85,7 @@ def run(
     """
     chunks = len(todo.cuts) - 1
     block = np.empty(len(BLOCK) + len(uniforms), np.int64)
-    block[: len(BLOCK)] = todo.table.ctypes.data, todo.cuts.ctypes.data, chunks, key, 0
+    block[: len(BLOCK)] = (*todo.where, chunks, key, 0)
     block[len(BLOCK) :].view(np.float64)[:] = uniforms
     address, count = block.ctypes.data, min(threads or cores(), chunks)
     if count <= 1:

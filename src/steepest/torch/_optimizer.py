@@ -5,7 +5,7 @@ import inspect
 import itertools
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,15 @@ from ._check import check_gradients, check_options, check_parameters, check_stat
 
 Move = Callable[[Method, dict[str, float], Alike, tuple[float, ...], int | None], tuple[float, ...]]
 _OWN = "dialect"  # the key of a group that does not speak torch's own dialect
+
+
+class _Said(NamedTuple):
+    """What a group asks for: names and values of its options, and what these are called."""
+
+    names: tuple[str, ...]
+    options: tuple
+    method: Method
+    numbers: dict[str, float]
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -43,7 +52,7 @@ class Optimizer(torch.optim.Optimizer):
     def _forget(self) -> None:
         """What was found of groups and their tensors is to be found anew."""
         self._memories: dict[int, tuple[Memory, Scalars]] = {}
-        self._said: dict[int, tuple] = {}
+        self._said: dict[int, _Said] = {}
         self._held: dict[int, tuple[Method, list[torch.Tensor], list[dict]]] = {}
         self._all_states: list[dict] = []
 
@@ -103,7 +112,9 @@ class Optimizer(torch.optim.Optimizer):
                 move: Move = move_each
             else:
                 move = memory.move if active[chosen[0]].is_cpu else move_lists
-            values[chosen, 1:] = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
+            told = move(method, numbers, Alike(*columns), tuple(values[chosen[0]].tolist()), key)
+            if told:
+                values[chosen, 1:] = told
         torch.autograd.graph.increment_version(active)
 
     def _states(self, number: int, active: list[torch.Tensor], method: Method) -> tuple[list[dict], set[int]]:
@@ -127,19 +138,26 @@ class Optimizer(torch.optim.Optimizer):
             values[:, 0] += 1
             return values
         values = np.full((len(states), 1), 2.0)  # torch's SGD tells the first step from later ones, and that is all
-        values[list(fresh)] = 1.0
+        if fresh:
+            values[list(fresh)] = 1.0
         return values
 
     def _method(self, group: dict[str, Any]) -> tuple[Method, dict[str, float]]:
-        """What a group's options compute, and its numbers as floats; kept until an option changes."""
-        spoken = _spoken(type(self).native, group.get(_OWN, "torch"))
-        options = tuple(_number(group[argument.name]) for argument in spoken.arguments)
+        """What a group's options compute, and its numbers as floats; kept until an option is another."""
         said = self._said.get(id(group))
-        if said is None or said[0] != (spoken, options):
-            named = dict(zip((argument.name for argument in spoken.arguments), options, strict=True))
-            said = (spoken, options), spoken.method(named), spoken.numbers(named)
-            self._said[id(group)] = said
-        return said[1], said[2]
+        if said is not None and all(map(operator.is_, said.options, map(group.get, said.names))):
+            return said.method, said.numbers
+        spoken = _spoken(type(self).native, group.get(_OWN, "torch"))
+        named = {argument.name: _number(group[argument.name]) for argument in spoken.arguments}
+        method, numbers = spoken.method(named), spoken.numbers(named)
+        if said is not None and said.method == method:
+            method = said.method  # a schedule has changed a number
+        names = (_OWN, *named)
+        options = tuple(map(group.get, names))
+        self._said.pop(id(group), None)
+        if not any(map(_changes, options)):
+            self._said[id(group)] = _Said(names, options, method, numbers)
+        return method, numbers
 
     def _begin(self, p: torch.Tensor, method: Method) -> None:
         """Make what a parameter's state lacks, its arrays laid out in memory like p."""
@@ -206,6 +224,11 @@ def _alike(parameters: list[torch.Tensor], gradients: list[torch.Tensor], values
 def _serves_sparse(method: Method, numbers: dict[str, float]) -> bool:
     """Whether torch takes sparse gradients here: where an entry without gradient stays, or a velocity carries it."""
     return method.rule.__name__ in ("sgd", "momentum", "nesterov", "adagrad") and "weight_decay" not in numbers
+
+
+def _changes(option: Any) -> bool:
+    """Whether a value may be another one day and still be the same object."""
+    return isinstance(option, torch.Tensor | list) or (isinstance(option, tuple) and any(map(_changes, option)))
 
 
 def _number(value: Any) -> Any:
