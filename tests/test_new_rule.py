@@ -4,6 +4,7 @@ import copy
 import importlib.util
 import inspect
 import pickle
+import sys
 from typing import Literal, NamedTuple
 
 import jax
@@ -369,6 +370,16 @@ def test_a_choice_and_a_positional_learning_rate_are_fine():
 
 
 def test_the_checks_need_no_framework_but_jax(monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("torch", "optax") else found(name))
+    found, absent = importlib.util.find_spec, ("torch", "optax", "keras")
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in absent else found(name))
     assert list(steepest.testing._engines.drop_ins()) == ["numpy"]
+
+
+@pytest.mark.parametrize(("backend", "checked"), [("jax", True), ("torch", True), ("tensorflow", False), (None, False)])
+def test_keras_is_checked_where_its_backend_is_one_of_the_drop_ins(monkeypatch, backend, checked):
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.delenv("KERAS_BACKEND")
+    if backend:
+        monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert ("keras" in steepest.testing._engines.drop_ins()) is checked

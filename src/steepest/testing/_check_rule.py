@@ -22,8 +22,9 @@ def check_rule(
     On every array library that is installed: zero gradients move nothing, dtypes and libraries are kept, NaN is
     reported where it is, inputs stay untouched, float32 is float64 but for rounding. For an elementwise rule: entries
     in another order move alike, and so, scaled, do larger gradients. On JAX a step is the same eager, under jit and
-    under vmap, and compiles once. The drop-ins for NumPy (by the fused kernel), torch and optax, and a lane of a race,
-    move as the rule does.
+    under vmap, and compiles once. The drop-ins for NumPy (by the fused kernel), torch, optax and Keras, and a lane of a
+    race, move as the rule does. Keras's is checked on the backend of this process: that of a Keras already imported, or
+    of KERAS_BACKEND; not where neither says jax or torch.
 
     first: the step after the gradient 2 from the first state, at the learning rate 0.1 and the parameter 5, by hand.
     degree: gradients c times as large move c^degree times as far: 0 for Adam, 1 for SGD. Not checked if None.

@@ -1,6 +1,9 @@
 """One function everywhere: array libraries, compiled or not, drop-ins with their kernels, and a lane of a race."""
 
+import contextlib
 import importlib.util
+import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -132,11 +135,37 @@ def agrees_in_optax(rule: Rule, knobs: Mapping[str, Any]) -> None:
     _agrees(rule, run, knobs)
 
 
+def agrees_in_keras(rule: Rule, knobs: Mapping[str, Any]) -> None:
+    """The drop-in for Keras, on the backend of this process, moves as the rule does in float64."""
+    import keras
+
+    from ..keras import from_rule
+
+    def run(start: np.ndarray, gradients: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        on_jax = keras.backend.backend() == "jax"
+        with jax.enable_x64(True) if on_jax else contextlib.nullcontext():
+            variable = keras.Variable(start, dtype="float64", name="parameter")
+            moving: Any = from_rule(rule)(**knobs)
+            for g, rate in zip(gradients, rates, strict=True):
+                moving.learning_rate = float(rate)
+                moving.apply([keras.ops.convert_to_tensor(g, "float64")], [variable])
+            return np.asarray(keras.ops.convert_to_numpy(variable))
+
+    _agrees(rule, run, knobs)
+
+
+def _speaks_keras() -> bool:
+    """Whether Keras is installed and its backend, which is chosen before it is imported, is one of the drop-in's."""
+    if "keras" in sys.modules:
+        return sys.modules["keras"].backend.backend() in ("jax", "torch")
+    return bool(importlib.util.find_spec("keras")) and os.environ.get("KERAS_BACKEND") in ("jax", "torch")
+
+
 def drop_ins() -> dict[str, Callable[[Rule, Mapping[str, Any]], None]]:
-    """The checks of those drop-ins whose frameworks are installed, by name; Keras's has but one backend a process."""
+    """The checks of those drop-ins whose frameworks are installed, by name."""
     found = {"torch": agrees_in_torch, "optax": agrees_in_optax}
     installed = {name: agrees for name, agrees in found.items() if importlib.util.find_spec(name)}
-    return {"numpy": agrees_in_numpy, **installed}
+    return {"numpy": agrees_in_numpy, **installed, **({"keras": agrees_in_keras} if _speaks_keras() else {})}
 
 
 def _agrees(rule: Rule, run: Callable[..., np.ndarray], knobs: Mapping[str, Any]) -> None:
