@@ -22,11 +22,11 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     if os.path.lexists(target):
         kind = "directory" if target.is_dir() else "file"
         raise InputError(f"The output {kind} '{target}' exists already. Give another --out, or remove it first.")
-    with _parents(target), _explained(target):
+    with _parents(target), explained(target):
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_umask())
+            temporary.chmod(0o777 & ~umask())
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -48,14 +48,14 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     if target.is_dir():
         raise InputError(f"'{target}' is a directory. Give the name of a file to write.")
-    with _explained(target):
+    with explained(target):
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
         os.close(handle)
     temporary = Path(name)
     try:
-        with _explained(target):
+        with explained(target):
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~umask())
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -69,7 +69,7 @@ def _parents(target: Path) -> Iterator[None]:
         if os.path.exists(parent) and not os.path.isdir(parent):
             raise InputError(f"Cannot write '{target}': '{parent}' is a file. Give another place.")
     try:
-        with _explained(target):
+        with explained(target):
             target.parent.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException:
@@ -80,7 +80,8 @@ def _parents(target: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explained(target: Path) -> Iterator[None]:
+def explained(target: Path) -> Iterator[None]:
+    """Turn what the system says when something under *target* cannot be written into an InputError."""
     try:
         yield
     except Exception as error:
@@ -102,7 +103,8 @@ def _reason(error: Exception) -> str | None:
     return (cause.strerror or str(cause)).lower() if isinstance(cause, OSError) else None
 
 
-def _umask() -> int:
+def umask() -> int:
+    """The permissions that this process takes from what it makes."""
     current = os.umask(0)
     os.umask(current)
     return current

@@ -69,7 +69,13 @@ def race(
     learning_rates: Annotated[
         str, typer.Option(help="How many half decades around each one's usual rate, or the rates themselves.")
     ] = "13",
-    seeds: Annotated[str, typer.Option(help="How many seeds, or which, such as 0,1,5.")] = "3",
+    seeds: Annotated[str, typer.Option(help="How many seeds to tune on, or which, such as 0,1,5.")] = "3",
+    confirm_seeds: Annotated[
+        str, typer.Option(help="How many fresh seeds to confirm the chosen rates on, or which; 0 for none.")
+    ] = "10",
+    add_seeds: Annotated[
+        int, typer.Option(metavar="N", help="Confirm the race in --out on N more seeds; run those only.")
+    ] = 0,
     task: options.Task = None,
     weight: options.Weight = None,
     class_weight: options.ClassWeight = None,
@@ -81,6 +87,12 @@ def race(
     epochs: options.Epochs = 100,
     batch_size: options.BatchSize = None,
     patience: options.Patience = 10,
+    full: Annotated[
+        bool, typer.Option("--full", help="Run every rate to its end, also those that cannot win.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the race in --out, which was killed or interrupted.")
+    ] = False,
     out: options.Out = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run and how long it takes, and stop.")

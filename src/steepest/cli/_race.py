@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from ..files import check_new_directory, new_directory
+from ..errors import InputError
+from ..files import check_new_directory
 from ..problems import NetworkProblem
-from ..races import Ended, Estimate, Plan, Race, estimate, plan_race, rate, save_race
+from ..races import Ended, Estimate, Journal, Plan, Race, about, estimate, grown, plan_race, rate, save_race
 from ..races import race as run
 from ..reports import report
 from ..rules import proper_name
@@ -22,18 +23,27 @@ from ._table import counted, free_name, metrics_line, say_data, table_and_networ
 
 
 def run_race(
-    *, data: str, optimizers: str | None, learning_rates: str, seeds: str, out: Path | None, dry_run: bool, quiet: bool,
-    command: str, **asked: Any,
+    *, data: str, optimizers: str | None, learning_rates: str, seeds: str, confirm_seeds: str, add_seeds: int,
+    resume: bool, full: bool, out: Path | None, dry_run: bool, quiet: bool, command: str, **asked: Any,
 ) -> None:  # fmt: skip
     """Read, say what will run, race, keep, and say who won."""
     console = Console(highlight=False, soft_wrap=True)
+    if add_seeds < 0:
+        raise InputError(f"--add-seeds takes how many, 1 or more; received {add_seeds}. Try 10.")
+    if out is None and (resume or add_seeds):
+        raise InputError("Say which race is to go on: --out DIR, with what it was asked for at first.")
     table, problem = table_and_network(data, asked)
+    fresh = options.whole_numbers(confirm_seeds, "--confirm-seeds")
     plan = plan_race(
         options.listed(optimizers),
         learning_rates=options.rates(learning_rates),
         seeds=options.whole_numbers(seeds, "--seeds"),
+        confirm_seeds=fresh,
         settings=Settings(asked["epochs"], asked["batch_size"], asked["patience"]),
+        early=not full,
     )
+    if add_seeds and out is not None:
+        plan = grown(plan, add_seeds, out)
     (instance,) = problem.instances(plan.seeds[:1])
     plan.settings.batch_size_for(instance.rows)  # refuses one that is too large before anything is said
     place = out or free_name(f"race-{table.name}")
@@ -42,35 +52,43 @@ def run_race(
         say_data(console, table)
         _say_plan(console, plan, estimate(problem, plan))
         return
-    with new_directory(place) as directory:
+    with Journal(place, about(problem, plan), resume=resume or bool(add_seeds)) as journal:
         if not quiet:
             say_data(console, table)
+            if journal.known:
+                console.print(f"{counted(len(journal.known), 'run')} of this race ended before and are not run again.")
             _say_plan(console, plan, estimate(problem, plan))
         with interrupts(once=True):
             with progress(console, len(plan), "runs", quiet=quiet) as line:
-                ended = run(problem, plan, on_end=_Teller(line))
-            save_race(ended, directory, command)
-            report(directory)
+                ended = run(problem, plan, on_end=_Teller(line, journal), known=journal.known)
+            with journal.results() as directory:
+                save_race(ended, directory, command)
+                report(directory)
+            if ended.complete:
+                journal.finish()
     _say_verdict(console, problem, ended)
     console.print(f"Report: {place / 'report.html'}")
     if not ended.complete:
+        console.print("Go on with it by the same command and --resume.")
         sys.exit(130)
 
 
 class _Teller:
-    """Tells the line of progress about each run as it ends."""
+    """Keeps each run as it ends, and tells the line of progress about it."""
 
-    def __init__(self, line: Line):
-        self._line, self._done, self._diverged = line, 0, 0
+    def __init__(self, line: Line, journal: Journal):
+        self._line, self._journal, self._diverged = line, journal, 0
+        self._done = len(journal.known)
         self._best, self._by = math.inf, ""
 
     def __call__(self, ended: Ended) -> None:
-        run = ended.run
+        row = ended.row
+        self._journal.write(ended)
         self._done += 1
-        self._diverged += run.status == "diverged"
-        if run.status != "diverged" and run.reported_best < self._best:
-            self._best = run.reported_best
-            self._by = f"{proper_name(run.optimizer.name)} at {rate(run.optimizer.learning_rate)}"
+        self._diverged += row["status"] == "diverged"
+        if row["status"] != "diverged" and row["best_validation_loss"] < self._best:
+            self._best = row["best_validation_loss"]
+            self._by = f"{proper_name(row['optimizer'])} at {rate(row['learning_rate'])}"
         best = f"lowest loss {self._best:.3g}, {self._by}" if self._by else "no loss yet"
         self._line.show(self._done, f"{best}; {self._diverged} diverged")
 
@@ -79,8 +97,10 @@ def _say_plan(console: Console, plan: Plan, estimated: Estimate) -> None:
     counts = {len(rates) for rates in plan.rates.values()}
     several = {"optimizer": len(plan.optimizers), "learning rate": max(counts), "seed": len(plan.seeds)}
     told = " x ".join(counted(number, noun) for noun, number in several.items())
+    if plan.confirm_seeds:
+        told += f", then the chosen and the usual rate of each x {counted(len(plan.confirm_seeds), 'fresh seed')}"
     longest = f"up to {counted(plan.settings.epochs, 'epoch')} each"
-    console.print(f"{counted(estimated.runs, 'run')}: {told}, {longest}; about {_duration(estimated.seconds)}.")
+    console.print(f"{counted(estimated.runs, 'run')}: {told}, {longest}; at most {_duration(estimated.seconds)}.")
 
 
 def _duration(seconds: float) -> str:

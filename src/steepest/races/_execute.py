@@ -1,70 +1,158 @@
-"""Run the runs of a plan, one a core, each a call of the same compiled program."""
+"""Run the runs of a race, one a core, each a call of the same compiled program."""
 
 import dataclasses
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from ..problems import Instance, Minimised
-from ..training import Run, Settings, fit_instance
-from ._plan import Entry, workers
+from ..training import DROPPED, INTERRUPTED, Run, Training
+from ._plan import Entry, Plan, workers
 from ._together import together
 
 
 class Ended(NamedTuple):
-    """A run that ended, with its number in the plan."""
+    """A run that ended.
+
+    number: in the order of the race.  row: as in the table of runs.  curves: a row an epoch, losses as reported.
+    """
 
     number: int
-    run: Run
+    row: dict[str, Any]
+    curves: pl.DataFrame
 
 
-def execute(
-    problem: Minimised,
-    instances: dict[int, Instance],
-    entries: Sequence[Entry],
-    settings: Settings,
-    on_end: Callable[[Ended], None] | None = None,
-) -> tuple[list[Ended], bool]:
-    """Run every entry; returns the runs in the plan's order and whether all ended.
+class Crew:
+    """Trains the runs of a race on all cores, a stretch at a time, and keeps what has ended.
 
-    One thread a core calls the compiled program, which leaves Python while it runs. Ctrl-C stops the runs at their
-    next return to Python; what has ended is returned.
-    on_end: called from this thread as each run ends.
+    One thread a core calls the compiled program, which leaves Python while it runs. Ctrl-C stops the runs at their next
+    return to Python; ``stopped`` is then set, and what has ended is kept.
+    ended: by run number; what is there to begin with is not run again.  on_end: called, from the thread of whoever
+    waits, as each further run ends.
     """
-    stop = threading.Event()
-    as_one = together(entry.optimizer for entry in entries)
 
-    def one(entry: Entry) -> Ended:
-        def go_on(*_: object) -> bool:
-            return not stop.is_set()
+    def __init__(
+        self,
+        problem: Minimised,
+        plan: Plan,
+        *,
+        known: Mapping[int, Ended],
+        on_end: Callable[[Ended], None] | None = None,
+    ):
+        self.ended: dict[int, Ended] = dict(known)
+        self._problem, self._plan, self._on_end = problem, plan, on_end
+        self._stop = threading.Event()
+        self._as_one = together(plan.optimizers.values())
+        self._waiting: dict[int, tuple[Entry, Training]] = {}
+        self._instances: dict[int, Instance] = {}
 
-        instance = instances[entry.seed]
-        shared = as_one(entry.optimizer)
-        run = fit_instance(problem, instance, shared, settings, seed=entry.seed, watch=go_on, watch_seconds=np.inf)
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has said Ctrl-C."""
+        return self._stop.is_set()
+
+    def instance(self, seed: int) -> Instance:
+        """The problem at a seed, made once."""
+        if seed not in self._instances:
+            (self._instances[seed],) = self._problem.instances([seed])
+        return self._instances[seed]
+
+    def train(self, entries: Sequence[Entry], until: int) -> None:
+        """Train every entry that has not ended until that epoch or its end."""
+        pool, pending = ThreadPoolExecutor(workers()), list[Future[tuple[Entry, Training]]]()
+        try:
+            for entry in entries:
+                if entry.run not in self.ended:
+                    self.instance(entry.seed)
+                    pending.append(pool.submit(self._train, entry, until))
+            for future in _as_they_end(pending):
+                self._take(*future.result())
+        except KeyboardInterrupt:
+            self._stop.set()
+        finally:
+            if sys.exc_info()[0] is not None:
+                self._stop.set()
+            _close(pool)
+        if self.stopped:  # what it cut short is told as such
+            for future in pending:
+                if future.done() and not future.cancelled() and future.exception() is None:
+                    self._take(*future.result())
+
+    def _train(self, entry: Entry, until: int) -> tuple[Entry, Training]:
+        _, training = self._waiting.pop(entry.run, (entry, None))
+        if training is None:
+            instance, optimizer = self.instance(entry.seed), self._as_one(entry.optimizer)
+            training = Training(self._problem, instance, optimizer, self._plan.settings, seed=entry.seed)
+        training.go(until, lambda *_: not self._stop.is_set())
+        return entry, training
+
+    def _take(self, entry: Entry, training: Training) -> None:
+        """Keep a run that ended; one that has not waits for a decision."""
+        if entry.run in self.ended:
+            return
+        if training.ended:
+            self._keep(entry, training.run())
+        else:
+            self._waiting[entry.run] = entry, training
+
+    def watched(self, entry: Entry) -> np.ndarray:
+        """The watched loss after each epoch so far, as reported: (epochs,)."""
+        if entry.run in self.ended:
+            return self.ended[entry.run].curves["validation_loss"].to_numpy()[1:]
+        return self._problem.reported(self._waiting[entry.run][1].watched, entry.seed)[1:]
+
+    def of(self, entries: Sequence[Entry]) -> list[Ended]:
+        """Those of the entries that have ended, in their order."""
+        return [self.ended[entry.run] for entry in entries if entry.run in self.ended]
+
+    def leave(self) -> None:
+        """What still waits, somebody having said Ctrl-C, is told as interrupted."""
+        for entry, training in self._waiting.values():
+            self._keep(entry, training.run(INTERRUPTED))
+        self._waiting.clear()
+
+    def step_seconds(self, name: str, learning_rate: float, about: float) -> float | None:
+        """Seconds of a step of an optimizer alone on the machine, its program compiled; None where it takes none."""
+        seed = self._plan.seeds[0]
+        optimizer = self._as_one(self._plan.optimizers[name].with_learning_rate(learning_rate))
+        settings = dataclasses.replace(self._plan.settings, epochs=10**6, patience=None)
+
+        def timed(epochs: int) -> Run:
+            training = Training(self._problem, self.instance(seed), optimizer, settings, seed=seed)
+            training.go(epochs)
+            return training.run()
+
+        try:
+            timed(1)
+            once = timed(1)
+            longer = timed(1 + int(np.clip(about / max(once.seconds, 1e-6), 1, 100)))
+        except KeyboardInterrupt:
+            return None
+        steps = longer.steps - once.steps
+        return max(0.0, longer.seconds - once.seconds) / steps if steps > 0 else None
+
+    def size_of(self, entry: Entry) -> int:
+        """Bytes that a run of this optimizer holds on to while it waits."""
+        instance, optimizer = self.instance(entry.seed), self._as_one(entry.optimizer)
+        return Training(self._problem, instance, optimizer, self._plan.settings, seed=entry.seed).size
+
+    def drop(self, entry: Entry) -> None:
+        """End a run that waits, since it cannot win."""
+        if entry.run not in self.ended:
+            self._keep(entry, self._waiting.pop(entry.run)[1].run(DROPPED))
+
+    def _keep(self, entry: Entry, run: Run) -> None:
         # A race of hundreds of runs keeps what they tell, not their parameters; any can be trained again to the bit.
-        return Ended(entry.run, dataclasses.replace(run, optimizer=entry.optimizer, parameters=None, last=None))
-
-    ended: list[Ended] = []
-    pool, pending = ThreadPoolExecutor(workers()), list[Future[Ended]]()
-    try:
-        for entry in entries:
-            pending.append(pool.submit(one, entry))
-        for future in _as_they_end(pending):
-            ended.append(future.result())
-            if on_end is not None:
-                on_end(ended[-1])
-    except KeyboardInterrupt:
-        stop.set()
-    finally:
-        failed = sys.exc_info()[0] is not None
-        if failed:
-            stop.set()
-        _close(pool)
-    return sorted(ended, key=lambda one: one.number), not stop.is_set()
+        run = dataclasses.replace(run, optimizer=entry.optimizer, parameters=None, last=None)
+        told = Ended(entry.run, {"run": entry.run, "stage": entry.stage, **run.row()}, run.reported_curves())
+        self.ended[entry.run] = told
+        if self._on_end is not None:
+            self._on_end(told)
 
 
 def _close(pool: ThreadPoolExecutor) -> None:
@@ -76,7 +164,7 @@ def _close(pool: ThreadPoolExecutor) -> None:
             continue
 
 
-def _as_they_end(pending: Sequence[Future[Ended]]) -> Iterable[Future[Ended]]:
+def _as_they_end(pending: Sequence[Future]) -> Iterable[Future]:
     """Futures as they complete; short waits keep Ctrl-C quick."""
     left = set(pending)
     while left:

@@ -1,4 +1,4 @@
-"""What a race will run: every optimizer at every learning rate of its grid, for every seed."""
+"""What a race will run: first every optimizer at every rate of its grid, then the chosen rates on fresh seeds."""
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,20 +14,29 @@ from ..training import Settings
 # Beyond 25 decades to either side a rate leaves float32; beyond so many seeds nobody waits for the end.
 _MOST_RATES = 100
 _MOST_SEEDS = 10_000
+# A grid of fewer rates was asked for as it is.
+_LEAST_EXTENDED = 5
+
+
+TUNE, CONFIRM = "tune", "confirm"
 
 
 class Entry(NamedTuple):
-    """One run to come: its number in the plan, its optimizer at its rate, its seed."""
+    """One run to come: its number in the race, its optimizer at its rate, its seed, and what it is for."""
 
     run: int
     optimizer: Optimizer
     seed: int
+    stage: str = TUNE
 
 
 @dataclass(frozen=True)
 class Plan:
-    """optimizers: by name, at their usual rate.  rates: the grid of each.  seeds: shared by all of them.
+    """optimizers: by name, at their usual rate.  rates: the grid of each.  seeds: shared by all of them, for tuning.
 
+    confirm_seeds: fresh ones, on which each optimizer's chosen and usual rate run; none leaves the race unconfirmed.
+    early: whether runs that cannot win are dropped on the way.  extend: whether a grid grows while its best is its end;
+    the others then try as many rates more.
     Seed s fixes split, start and minibatches for every optimizer and rate, so that runs can be compared in pairs.
     """
 
@@ -35,9 +44,12 @@ class Plan:
     rates: Mapping[str, Sequence[float]]
     seeds: Sequence[int]
     settings: Settings
+    confirm_seeds: Sequence[int] = ()
+    early: bool = True
+    extend: bool = False
 
     def entries(self) -> list[Entry]:
-        """Every run. Optimizers alternate, so that a partial race is fair."""
+        """Every run of the tuning. Optimizers alternate, so that a partial race is fair."""
         longest = max(len(rates) for rates in self.rates.values())
         runs = [
             (self.optimizers[name].with_learning_rate(rates[i]), seed)
@@ -48,8 +60,25 @@ class Plan:
         ]
         return [Entry(number, *run) for number, run in enumerate(runs)]
 
+    def confirming(self, chosen: Mapping[str, float], first: int) -> list[Entry]:
+        """The runs on fresh seeds: each optimizer's chosen rate and its usual one.
+
+        chosen: by name.  first: the number of the first of these runs. Seeds follow one another, so that one more is as
+        if it had been asked for at once.
+        """
+        runs = [
+            (one.with_learning_rate(rate), seed)
+            for seed in self.confirm_seeds
+            for name, one in self.optimizers.items()
+            if name in chosen
+            for rate in dict.fromkeys((chosen[name], one.learning_rate))
+        ]
+        return [Entry(first + number, *run, CONFIRM) for number, run in enumerate(runs)]
+
     def __len__(self) -> int:
-        return len(self.seeds) * sum(len(rates) for rates in self.rates.values())
+        """How many runs it has at most, no grid being extended."""
+        tuning = len(self.seeds) * sum(len(rates) for rates in self.rates.values())
+        return tuning + 2 * len(self.optimizers) * len(self.confirm_seeds)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values: what must be equal for results to be equal."""
@@ -61,6 +90,9 @@ class Plan:
             **({"transforms": transforms} if transforms else {}),
             "learning_rates": {name: list(rates) for name, rates in self.rates.items()},
             "seeds": list(self.seeds),
+            "confirm_seeds": list(self.confirm_seeds),
+            "early": self.early,
+            "extend": self.extend,
             **self.settings.to_json(),
         }
 
@@ -70,14 +102,18 @@ def plan_race(
     *,
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,
+    confirm_seeds: int | Sequence[int] = 10,
     settings: Settings | None = None,
+    early: bool = True,
 ) -> Plan:
     """Plan a race.
 
     optimizers: names, rules or Optimizers, or a single one; None takes the nine of the lecture.
     learning_rates: how many half decades around each one's usual rate (or a given Optimizer's own), the same number for
     all; or the rates themselves.
-    seeds: how many, or which.  Raises InputError for unknown names, rates out of range, or nothing to run.
+    seeds: how many to tune on, or which.  confirm_seeds: how many fresh ones after those, or which; 0 for none.
+    early: drop runs on the way that cannot win.
+    Raises InputError for unknown names, rates out of range, or nothing to run.
     """
     asked = rules.RULES if optimizers is None else optimizers
     several = asked if isinstance(asked, Iterable) and not isinstance(asked, str) else [asked]
@@ -93,7 +129,11 @@ def plan_race(
         if not isinstance(one.schedule, Constant):
             raise InputError(f"A race tries constant learning rates; received {one.name} with {one.schedule}. Fit it.")
     rates = {name: _grid(one, learning_rates) for name, one in named.items()}
-    return Plan(named, rates, _seeds(seeds), settings or Settings())
+    tuning = _seeds(seeds)
+    return Plan(
+        named, rates, tuning, settings or Settings(), _fresh(confirm_seeds, tuning), early,
+        extend=isinstance(learning_rates, int) and learning_rates >= _LEAST_EXTENDED,
+    )  # fmt: skip
 
 
 def learning_rate_grid(centre: float, count: int) -> list[float]:
@@ -131,6 +171,20 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
     chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
     if not chosen or len(set(chosen)) < len(chosen) or any(not 0 <= seed < 2**31 for seed in chosen):
         raise InputError(f"seeds must be different whole numbers from 0, at least one; received {seeds}. Try 3.")
+    return chosen
+
+
+def _fresh(seeds: int | Sequence[int], tuning: Sequence[int]) -> list[int]:
+    """Seeds that no rate was chosen by."""
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if not 0 <= seeds <= _MOST_SEEDS:
+            raise InputError(f"confirm_seeds must be 0 to {_MOST_SEEDS}; received {seeds}. Try 10.")
+        return [max(tuning) + 1 + number for number in range(seeds)]
+    chosen = _seeds(seeds) if not isinstance(seeds, Iterable) or list(seeds) else []
+    if both := sorted(set(chosen) & set(tuning)):
+        raise InputError(
+            f"confirm_seeds must be fresh; received {both[0]}, on which rates are tuned. Give others, or how many."
+        )
     return chosen
 
 

@@ -1,22 +1,25 @@
-"""Race every optimizer over learning rates and seeds on one problem."""
+"""Race every optimizer on one problem: tune each on some seeds, confirm what was chosen on others."""
 
 import dataclasses
 import html
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from ..arrays import Scalar
 from ..optimizer import Optimizer
 from ..problems import Minimised, Model, NetworkProblem, check_minimised
-from ..rules import Rule, proper_name
+from ..rules import Rule, fields, proper_name
 from ..training import Run, Settings, fit_instance, steps_per_epoch
-from ._execute import Ended, execute
-from ._plan import Plan, plan_race, seconds_at_most
+from ._choose import choose
+from ._execute import Crew, Ended
+from ._plan import CONFIRM, TUNE, Plan, plan_race, seconds_at_most
 from ._together import together
-from ._verdict import Verdict, judge, rate
+from ._tune import tune
+from ._verdict import Verdict, judge, judged_runs, of_stage, rate
 
 RUN_SCHEMA = {
     "run": pl.Int32,
@@ -32,8 +35,16 @@ RUN_SCHEMA = {
     "validation_loss": pl.Float64,
     "best_validation_loss": pl.Float64,
     "steady_validation_loss": pl.Float64,
-    "seconds": pl.Float64,
 }
+_CURVES_SCHEMA = {
+    "run": pl.Int32,
+    "epoch": pl.Int32,
+    "step": pl.Int32,
+    "train_loss": pl.Float64,
+    "validation_loss": pl.Float64,
+}
+# A step is timed for about so long, after it has been compiled.
+_TIMED_SECONDS = 0.1
 
 
 class Winner(NamedTuple):
@@ -52,7 +63,8 @@ class Race:
     runs: a row a run.  curves: a row an epoch of a run.
     verdict: None where no learning rate can be recommended; ``outcome`` says why.
     winner: the recommended run, trained again with its parameters kept; None where there is no verdict.
-    complete: False where the race was interrupted.  seconds: wall time of everything.
+    complete: False where the race was interrupted.  seconds: wall time of everything, and of a step of each optimizer,
+    alone on the machine and compiled beforehand, by name.
     """
 
     problem: Minimised
@@ -63,6 +75,7 @@ class Race:
     winner: Winner | None
     complete: bool
     seconds: float
+    step_seconds: Mapping[str, float]
 
     @property
     def outcome(self) -> str:
@@ -74,7 +87,7 @@ class Race:
         else:
             all_lost = (self.runs["status"] == "diverged").all()
             lost = "Every run" if all_lost else "At every learning rate half the runs or more"
-            why = f"{lost} diverged: race again with smaller learning rates."
+            why = f"{lost} diverged: race again with smaller learning rates, such as {_smaller(self.plan)}."
         return why if self.complete else _partial(why, self.runs, self.plan)
 
     def __repr__(self) -> str:
@@ -102,74 +115,105 @@ def race(
     *,
     learning_rates: int | Sequence[float] = 13,
     seeds: int | Sequence[int] = 3,
+    confirm_seeds: int | Sequence[int] = 10,
     epochs: int = 100,
     batch_size: int | Literal["all"] | None = None,
     patience: int | None = 10,
+    early: bool = True,
     on_end: Callable[[Ended], None] | None = None,
+    known: Mapping[int, Ended] | None = None,
 ) -> Race:
-    """Race optimizers on a problem: every one at every learning rate of its grid, for every seed.
+    """Race optimizers on a problem: tune every one on some seeds, then confirm its chosen rate on fresh ones.
 
-    optimizers, learning_rates, seeds: as in ``plan_race``, or a plan it made, which then holds all the rest too.
+    optimizers, learning_rates, seeds, confirm_seeds, early: as in ``plan_race``, or a plan it made, which then holds
+    all the rest too.
     epochs, batch_size, patience: as in ``Settings``, the same for every run.
-    on_end: called as each run ends.  Ctrl-C ends the race with what has run; diverged runs are rows, never errors.
+    on_end: called as each run ends.  known: runs of this very race that have ended before, by number; they are not run
+    again, and the race ends as if it had run them.
+    Ctrl-C ends the race with what has run; diverged runs are rows, never errors.
     Raises InputError for names and numbers out of range, before anything runs.
     """
     check_minimised(problem)
     if isinstance(optimizers, Plan):
         plan = optimizers
     else:
-        settings = Settings(epochs, batch_size, patience)
-        plan = plan_race(optimizers, learning_rates=learning_rates, seeds=seeds, settings=settings)
+        plan = plan_race(
+            optimizers, learning_rates=learning_rates, seeds=seeds, confirm_seeds=confirm_seeds, early=early,
+            settings=Settings(epochs, batch_size, patience),
+        )  # fmt: skip
     started = time.perf_counter()
-    instances = dict(zip(plan.seeds, problem.instances(plan.seeds), strict=True))
-    ended, complete = execute(problem, instances, plan.entries(), plan.settings, on_end)
-    runs = _runs_table(ended)
+    crew = Crew(problem, plan, known=known or {}, on_end=on_end)
+    entries = tune(crew, plan)
     usual = {name: one.learning_rate for name, one in plan.optimizers.items()}
-    verdict = judge(runs, usual, problem.measure) if ended else None
-    if verdict and not complete:
+    if not crew.stopped:
+        tuned = judged_runs(runs_table(crew.of(entries)))
+        chosen = {name: found for name, rate in usual.items() if (found := choose(tuned, name, rate)) is not None}
+        entries += (confirming := plan.confirming({n: one.learning_rate for n, one in chosen.items()}, len(entries)))
+        crew.train(confirming, plan.settings.epochs)
+    crew.leave()
+    ended = crew.of(entries)
+    runs = runs_table(ended)
+    arrays = {name: _arrays(one.rule) for name, one in plan.optimizers.items()}
+    verdict = judge(runs, usual, problem.measure, state_arrays=arrays) if ended else None
+    if verdict and crew.stopped:
         verdict = dataclasses.replace(verdict, sentence=_partial(verdict.sentence, runs, plan))
-    winner = _winner(problem, plan, instances, runs, verdict) if verdict else None
-    return Race(problem, plan, runs, _curves_table(ended), verdict, winner, complete, time.perf_counter() - started)
+    winner = _winner(problem, plan, crew, runs, verdict) if verdict else None
+    step_seconds = _step_seconds(crew, verdict) if verdict and not crew.stopped else {}
+    complete, seconds = not crew.stopped, time.perf_counter() - started
+    return Race(problem, plan, runs, curves_table(ended), verdict, winner, complete, seconds, step_seconds)
+
+
+def _arrays(rule: Rule) -> int:
+    """How many arrays of the parameters' size its state has."""
+    return sum(rule.state.__annotations__[field] is not Scalar for field in fields(rule))
+
+
+def _step_seconds(crew: Crew, verdict: Verdict) -> dict[str, float]:
+    """Seconds of a step of each optimizer, one after another: in the race itself all shared the machine."""
+    return {
+        one.optimizer: seconds
+        for one in verdict.leaderboard
+        if (seconds := crew.step_seconds(one.optimizer, one.learning_rate, _TIMED_SECONDS)) is not None
+    }
+
+
+def _smaller(plan: Plan) -> str:
+    lowest = min(rates[0] for rates in plan.rates.values())
+    return f"{rate(lowest / 100)},{rate(lowest / 10)}"
 
 
 def _partial(sentence: str, runs: pl.DataFrame, plan: Plan) -> str:
     return f"Partial, {len(runs):,} of {len(plan):,} runs: {sentence}"
 
 
-def _runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
-    rows = [{"run": number, "stage": "tune", **run.row()} for number, run in ended]
-    return pl.DataFrame(rows, schema=RUN_SCHEMA)
+def runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
+    """A row a run."""
+    return pl.DataFrame([one.row for one in ended], schema=RUN_SCHEMA)
 
 
-def _curves_table(ended: Sequence[Ended]) -> pl.DataFrame:
-    tables = [run.reported_curves().select(pl.lit(number, pl.Int32).alias("run"), pl.all()) for number, run in ended]
-    empty = pl.DataFrame(
-        schema={
-            "run": pl.Int32,
-            "epoch": pl.Int32,
-            "step": pl.Int32,
-            "train_loss": pl.Float64,
-            "validation_loss": pl.Float64,
-        }
-    )
-    return pl.concat([empty, *tables])
+def curves_table(ended: Sequence[Ended]) -> pl.DataFrame:
+    """A row an epoch of a run."""
+    tables = [one.curves.select(pl.lit(one.number, pl.Int32).alias("run"), pl.all()) for one in ended]
+    return pl.concat([pl.DataFrame(schema=_CURVES_SCHEMA), *tables])
 
 
-def _winner(problem: Minimised, plan: Plan, instances: dict, runs: pl.DataFrame, verdict: Verdict) -> Winner | None:
+def _winner(problem: Minimised, plan: Plan, crew: Crew, runs: pl.DataFrame, verdict: Verdict) -> Winner | None:
     """Train the recommended run with the lowest validation loss again: the same program, so the same parameters."""
+    stage = CONFIRM if verdict.confirmed else TUNE
     chosen = (
-        runs.filter(
+        of_stage(runs, stage)
+        .filter(
             (pl.col("optimizer") == verdict.optimizer)
             & (pl.col("learning_rate") == verdict.learning_rate)
             & pl.col("status").is_in(["ok", "stopped"])
         )
-        .sort("steady_validation_loss")
+        .sort("steady_validation_loss", "run")
         .row(0, named=True)
     )
     one = plan.optimizers[verdict.optimizer].with_learning_rate(verdict.learning_rate)
     try:
-        shared = together(plan.optimizers.values())(one)
-        run = fit_instance(problem, instances[chosen["seed"]], shared, plan.settings, seed=chosen["seed"])
+        shared, instance = together(plan.optimizers.values())(one), crew.instance(chosen["seed"])
+        run = fit_instance(problem, instance, shared, plan.settings, seed=chosen["seed"])
         run = dataclasses.replace(run, optimizer=one)
     except KeyboardInterrupt:  # a second Ctrl-C: the results matter more than the model
         return None

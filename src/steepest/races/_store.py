@@ -14,10 +14,12 @@ import polars as pl
 from ..files import new_directory
 from ..problems import Minimised, Model, NetworkProblem
 from ..training import Run, Settings, steps_per_epoch
+from ._plan import CONFIRM, TUNE, Plan
 from ._race import RUN_SCHEMA, Race
-from ._verdict import judged_runs
+from ._verdict import judged_runs, of_stage
 
-FORMAT = 1
+FORMAT = 2
+MADE = "made.json"
 _LIBRARIES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "skrub")
 
 
@@ -39,20 +41,20 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
     winner = race.winner
     told = {
         "kind": "race",
-        **_about(race.problem, race.plan.to_json(), race.plan.settings, command),
+        **about(race.problem, race.plan),
         "partial": not race.complete,
-        "seconds": race.seconds,
         "verdict": {**race.verdict.to_json(), "seeds": _judged_seeds(race)} if race.verdict else None,
         "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
     }
+    made = _made(command, race.seconds) | {"step_seconds": dict(race.step_seconds)}
     tables = {"runs": race.runs, "curves": race.curves}
-    _write(directory, "race.json", told, tables, winner.model if winner else None)
+    _write(directory, {MADE: made, "race.json": told}, tables, winner.model if winner else None)
 
 
 def _judged_seeds(race: Race) -> list[int]:
     """The seeds that the verdict counts, so that whoever draws the race counts the same."""
-    ended = judged_runs(race.runs)
-    return ended["seed"].unique().sort().to_list()
+    stages = (judged_runs(of_stage(race.runs, stage)) for stage in (TUNE, CONFIRM))
+    return sorted({seed for ended in stages for seed in ended["seed"].to_list()})
 
 
 def save_fit(run: Run, directory: Path, command: str = "") -> None:
@@ -70,29 +72,39 @@ def save_fit(run: Run, directory: Path, command: str = "") -> None:
     }
     told = {
         "kind": "fit",
-        **_about(problem, spec, run.settings, command),
+        **_about(problem, spec, run.settings),
         "partial": run.status == "interrupted",
-        "seconds": run.seconds,
         "verdict": None,
         "model": _about_model(0, run, test),
     }
     runs = pl.DataFrame([{"run": 0, "stage": "fit", **run.row()}], schema=RUN_SCHEMA)
     curves = run.reported_curves().select(pl.lit(0, pl.Int32).alias("run"), pl.all())
-    _write(directory, "run.json", told, {"runs": runs, "curves": curves}, model)
+    _write(directory, {MADE: _made(command, run.seconds), "run.json": told}, {"runs": runs, "curves": curves}, model)
+
+
+def _made(command: str, seconds: float) -> dict[str, Any]:
+    """What two makings of the same results differ in: kept apart from these, which are equal byte for byte."""
+    return {"command": command, "created": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": seconds}
 
 
 def _write(
-    directory: Path, name: str, told: dict[str, Any], tables: dict[str, pl.DataFrame], model: Model | None
+    directory: Path, facts: dict[str, dict[str, Any]], tables: dict[str, pl.DataFrame], model: Model | None
 ) -> None:
     if model is not None:
-        metrics = {k: v for k, v in told["model"]["test"].items() if k not in ("confusion", "residuals")}
-        model.save(directory / "model", metrics)
+        test = next(told["model"]["test"] for told in facts.values() if "model" in told)
+        model.save(directory / "model", {k: v for k, v in test.items() if k not in ("confusion", "residuals")})
     for table, frame in tables.items():
         frame.write_parquet(directory / f"{table}.parquet")
-    (directory / name).write_text(json.dumps(_plain(told), indent=1, allow_nan=False))
+    for name, told in facts.items():
+        (directory / name).write_text(json.dumps(_plain(told), indent=1, allow_nan=False))
 
 
-def _about(problem: Minimised, plan: dict[str, Any], settings: Settings, command: str) -> dict[str, Any]:
+def about(problem: Minimised, plan: Plan) -> dict[str, Any]:
+    """What is known of a race before it runs: what was asked, of which data, by which versions."""
+    return _about(problem, plan.to_json(), plan.settings)
+
+
+def _about(problem: Minimised, plan: dict[str, Any], settings: Settings) -> dict[str, Any]:
     data: dict[str, Any] = {"name": problem.name}
     spec: dict[str, Any] = {"data": problem.name}
     if isinstance(problem, NetworkProblem):
@@ -105,8 +117,6 @@ def _about(problem: Minimised, plan: dict[str, Any], settings: Settings, command
         "format": FORMAT,
         "steepest": version("steepest"),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
         "spec": spec,
         "spec_hash": hashlib.sha256(fixed.encode()).hexdigest(),
         "data": data,

@@ -1,8 +1,8 @@
-"""Who won: for each optimizer a learning rate that no other surely beats, then the best of those by their medians."""
+"""Who won: each optimizer at the rate its tuning chose, beside the leader, on seeds that no rate was chosen by."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,22 @@ import polars as pl
 
 from ..problems import Measure
 from ..rules import proper_name
-
-# A difference smaller than this share of the loss is none.
-_MARGIN = 0.01
+from ._choose import Chosen, choose, losses_by_rate
+from ._plan import CONFIRM, TUNE
+from ._statistics import LEAST_SEEDS, MARGIN, Comparison, compare
 
 
 @dataclass(frozen=True)
 class Standing:
     """An optimizer at its recommended learning rate.
 
-    median, low, high: steady watched loss (see ``Run``) over the seeds there; infinite where runs diverged.
-    runs, diverged: over its whole grid.  at_edge: the rate is the grid's first or last, so better may lie beyond.
-    usual_learning_rate, usual_median: the grid's centre, untuned, and its median.
+    median, low, high: steady watched loss (see ``Run``) over the seeds that count there, the fresh ones where there are
+    any; infinite where runs diverged.
+    plateau: the rates that tuning does not tell from the best.  at_edge: they reach an end of the grid, so better may
+    lie beyond.
+    runs, diverged: of all its runs.  usual_learning_rate, usual_median: untuned, on the same seeds.
+    comparison: beside the leader, seed by seed; None for the leader, and where no fresh seeds ran.
+    tuning: the usual rate beside the recommended one, likewise; None where they are one.
     """
 
     optimizer: str
@@ -34,13 +38,20 @@ class Standing:
     at_edge: bool
     usual_learning_rate: float
     usual_median: float
+    plateau: tuple[float, float]
+    comparison: Comparison | None = None
+    tuning: Comparison | None = None
 
 
 @dataclass(frozen=True)
 class Verdict:
     """The recommendation, and all standings, best first.
 
-    confirmed: whether fresh seeds bore it out; for now never, so differences may be luck.
+    confirmed: whether fresh seeds were run; without them differences may be luck.
+    winners: those that nothing shows to be worse than the leader, who is first.  decided: whether that is one alone, or
+    all are equal to within the margin.
+    more_seeds: about how many would decide it; None where it is decided or no number would.
+    reason: why the recommended one and no other winner; empty where there is no other.
     """
 
     sentence: str
@@ -48,37 +59,70 @@ class Verdict:
     optimizer: str
     learning_rate: float
     leaderboard: tuple[Standing, ...]
+    winners: tuple[str, ...] = ()
+    decided: bool = False
+    more_seeds: int | None = None
+    reason: str = ""
+    margin: float = MARGIN
+
+    @property
+    def recommended(self) -> Standing:
+        """The standing of the recommended optimizer."""
+        return next(standing for standing in self.leaderboard if standing.optimizer == self.optimizer)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; infinite losses become None."""
-        board = [{k: _finite(v) for k, v in asdict(standing).items()} for standing in self.leaderboard]
-        return {**asdict(self), "leaderboard": board}
+        return _finite(asdict(self))
 
 
 def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def judge(runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure) -> Verdict | None:
+def judge(
+    runs: pl.DataFrame, usual: Mapping[str, float], measure: Measure, *, state_arrays: Mapping[str, int] | None = None
+) -> Verdict | None:
     """The verdict on a table of runs; None where at every rate half the runs or more diverged, or none has ended.
 
-    usual: each optimizer's untuned rate.  measure: what the losses are.  Interrupted runs are left out; a diverged run
-    counts as an infinite loss, never as missing, since dropping it would reward a rate for diverging. Seeds that an
-    interrupt cut short are left out where others are whole.
+    usual: each optimizer's untuned rate.  measure: what the losses are.  state_arrays: how many arrays of the
+    parameters' size each keeps, which may break a tie.
+    Interrupted runs are left out; a diverged run counts as an infinite loss, never as missing, since dropping it would
+    reward a rate for diverging. Seeds that an interrupt cut short are left out where others are whole.
     """
-    ended = judged_runs(runs)
-    standings = [_standing(ended.filter(pl.col("optimizer") == name), name, rate) for name, rate in usual.items()]
-    board = sorted((s for s in standings if s is not None), key=lambda s: (s.median, s.high))
+    tuned = judged_runs(of_stage(runs, TUNE))
+    chosen = {name: found for name, rate in usual.items() if (found := choose(tuned, name, rate)) is not None}
+    fresh = judged_runs(of_stage(runs, CONFIRM))
+    paired = {name: _paired(fresh, name, chosen[name], usual[name]) for name in chosen} if not fresh.is_empty() else {}
+    confirmed = bool(paired) and all(len(at) for at, _ in paired.values())
+    if confirmed:
+        chosen = {name: _sobered(one, usual[name], paired[name]) for name, one in chosen.items()}
+        paired = {name: _paired(fresh, name, chosen[name], usual[name]) for name in chosen}
+    losses = paired if confirmed else {name: _losses(tuned, name, one) for name, one in chosen.items()}
+    counts = {str(name): own for (name,), own in runs.group_by("optimizer")}
+    board = [_standing(name, one, usual[name], losses[name], counts[name]) for name, one in chosen.items()]
+    board.sort(key=lambda one: (one.median, one.high))
     if not board or not math.isfinite(board[0].median):
         return None
+    if confirmed:
+        return _confirmed(board, losses, measure, state_arrays or {})
     first = board[0]
-    won = (pl.col("optimizer") == first.optimizer) & (pl.col("learning_rate") == first.learning_rate)
-    sentence = _sentence(board, measure, ended.filter(won).height)
+    sentence = _unconfirmed(board, measure, len(losses[first.optimizer][0]))
     return Verdict(sentence, False, first.optimizer, first.learning_rate, tuple(board))
 
 
+def of_stage(runs: pl.DataFrame, stage: str) -> pl.DataFrame:
+    """The runs of one stage; a table that names none is all tuning."""
+    if "stage" not in runs.columns:
+        return runs if stage == TUNE else runs.clear()
+    return runs.filter(pl.col("stage") == stage)
+
+
 def judged_runs(runs: pl.DataFrame) -> pl.DataFrame:
-    """The runs that count: those not interrupted, of the seeds with the most runs.
+    """The runs of a stage that count: those not interrupted, of the seeds with the most runs.
 
     Those seeds are whole, or the first where an interrupt left none. A seed that was cut short has run some optimizers
     and rates only; counting it would judge those on other seeds than the rest.
@@ -90,67 +134,154 @@ def judged_runs(runs: pl.DataFrame) -> pl.DataFrame:
     return ended.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
 
 
-def _standing(runs: pl.DataFrame, name: str, usual: float) -> Standing | None:
-    if runs.is_empty():
-        return None
-    loss = pl.when(pl.col("status") == "diverged").then(math.inf).otherwise(pl.col("steady_validation_loss"))
-    runs = runs.with_columns(loss=loss)
-    rates = (
-        runs.group_by("learning_rate")
-        .agg(median=pl.col("loss").median(), low=pl.col("loss").min(), high=pl.col("loss").max(), seeds=pl.len())
-        .filter(pl.col("seeds") == pl.col("seeds").max())
-        .sort("learning_rate")
-    )
-    distance = (pl.col("learning_rate") / usual).log().abs()
-    # Where all diverged the rate nearest the usual one is named.
-    lowest = rates.sort("median", "high", distance).row(0, named=True)
-    losses = {
-        rate: runs.filter(pl.col("learning_rate") == rate).sort("seed")["loss"].to_numpy()
-        for rate in rates["learning_rate"]
-    }
-    best = (
-        rates.filter(pl.col("learning_rate").is_in(_level(losses, lowest["learning_rate"])))
-        .sort(distance)
-        .row(0, named=True)
-    )
-    at_usual = rates.filter((pl.col("learning_rate") / usual - 1).abs() < 1e-9)
-    edges = (rates["learning_rate"][0], rates["learning_rate"][-1])
+Losses = tuple[np.ndarray, np.ndarray]  # at the chosen and at the usual rate, by seed
+
+
+def _paired(fresh: pl.DataFrame, name: str, chosen: Chosen, usual: float) -> Losses:
+    by_rate = losses_by_rate(fresh.filter(pl.col("optimizer") == name))
+    return _at(by_rate, chosen.learning_rate), _at(by_rate, usual)
+
+
+def _sobered(chosen: Chosen, usual: float, losses: Losses) -> Chosen:
+    """The usual rate in place of the chosen one where fresh seeds say that choosing made it worse.
+
+    On few rows and seeds the best of many rates may owe it to luck, and be far off.
+    """
+    at, at_usual = (float(np.median(one)) if len(one) else math.nan for one in losses)
+    if not at > at_usual + MARGIN * abs(at_usual):
+        return chosen
+    low, high = chosen.plateau
+    there = low <= usual * (1 + 1e-9) and usual <= high * (1 + 1e-9)
+    plateau = chosen.plateau if there else (usual, usual)
+    return replace(chosen, learning_rate=usual, plateau=plateau, at_edge=chosen.at_edge and there)
+
+
+def _losses(tuned: pl.DataFrame, name: str, chosen: Chosen) -> Losses:
+    by_rate = losses_by_rate(tuned.filter((pl.col("optimizer") == name) & (pl.col("status") != "dropped")))
+    return _at(by_rate, chosen.learning_rate), np.full(1, chosen.usual_median)
+
+
+def _at(by_rate: Mapping[float, np.ndarray], rate: float) -> np.ndarray:
+    return next((losses for one, losses in by_rate.items() if math.isclose(one, rate)), np.empty(0))
+
+
+def _standing(name: str, chosen: Chosen, usual: float, losses: Losses, runs: pl.DataFrame) -> Standing:
+    at, at_usual = losses
     return Standing(
         optimizer=name,
-        learning_rate=best["learning_rate"],
-        median=best["median"],
-        low=best["low"],
-        high=best["high"],
-        runs=len(runs),
+        learning_rate=chosen.learning_rate,
+        median=float(np.median(at)),
+        low=float(np.min(at)),
+        high=float(np.max(at)),
+        runs=int((runs["status"] != "interrupted").sum()),
         diverged=int((runs["status"] == "diverged").sum()),
-        at_edge=len(rates) > 1 and best["learning_rate"] in edges,
+        at_edge=chosen.at_edge,
         usual_learning_rate=usual,
-        usual_median=at_usual["median"][0] if len(at_usual) else math.nan,
+        usual_median=float(np.median(at_usual)) if len(at_usual) else math.nan,
+        plateau=chosen.plateau,
     )
 
 
-def _level(losses: Mapping[float, np.ndarray], lowest: float) -> list[float]:
-    """The rates within the noise of the one with the lowest median, seed by seed; that one is among them.
-
-    losses: by rate, (seeds,).  A rate's mean difference may be one standard error and a hundredth of that median, and
-    no other rate may beat it by a hundredth on every seed. The lowest of thirteen is partly luck; the one standard
-    error rule (Breiman et al. 1984) takes the most usual of those that may as well be it.
-    """
-    level = [lowest]
-    margin = _MARGIN * abs(float(np.median(losses[lowest])))
-    for rate, own in losses.items():
-        with np.errstate(invalid="ignore"):
-            differences = own - losses[lowest]
-        if rate == lowest or not np.isfinite(differences).all():
-            continue
-        error = float(differences.std(ddof=1)) / math.sqrt(len(own)) if len(own) > 1 else 0.0
-        beaten = any((other < own - _MARGIN * np.abs(own)).all() for other in losses.values())
-        if differences.mean() <= error + margin and not beaten:
-            level.append(rate)
-    return level
+def _confirmed(
+    board: Sequence[Standing], losses: Mapping[str, Losses], measure: Measure, state_arrays: Mapping[str, int]
+) -> Verdict:
+    leader = board[0]
+    beside = compare({one.optimizer: losses[one.optimizer][0] for one in board}, leader.optimizer)
+    comparisons = {one.optimizer: one for one in beside}
+    told = tuple(
+        replace(one, comparison=comparisons.get(one.optimizer), tuning=_tuning(*losses[one.optimizer])) for one in board
+    )
+    open_ = [one for one in beside if one.relation != "worse"]
+    winners = (leader.optimizer, *(one.optimizer for one in open_))
+    undecided = [one for one in open_ if one.relation == "undecided"]
+    asked = [one.more_seeds for one in undecided]
+    more = max((one for one in asked if one is not None), default=None) if None not in asked else None
+    first, reason = _pick([one for one in told if one.optimizer in winners], state_arrays)
+    verdict = Verdict("", True, first.optimizer, first.learning_rate, told, winners, not undecided, more, reason)
+    return replace(verdict, sentence=_sentence(verdict, measure, len(losses[leader.optimizer][0])))
 
 
-def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
+def _tuning(chosen: np.ndarray, usual: np.ndarray) -> Comparison | None:
+    """What the usual rate would have cost: its losses beside those at the chosen one, seed by seed."""
+    if len(usual) != len(chosen) or np.array_equal(chosen, usual):
+        return None
+    return compare({"chosen": chosen, "usual": usual}, "chosen")[0]
+
+
+def _pick(winners: Sequence[Standing], state_arrays: Mapping[str, int]) -> tuple[Standing, str]:
+    """The most robust, then the cheapest, of the winners whose median is the leader's to within the margin."""
+    limit = winners[0].median + MARGIN * abs(winners[0].median)
+    near = [one for one in winners if one.median <= limit]
+    criteria = {
+        "none of its runs diverged": lambda one: not math.isfinite(one.high),
+        "its learning rate matters least": lambda one: -round(2 * decades(one)),
+        "it keeps the least state": lambda one: state_arrays.get(one.optimizer, 0),
+        "its median is lowest": lambda one: one.median,
+    }
+    left, reason = near, ""
+    for told, key in criteria.items():
+        best = min(map(key, left))
+        kept = [one for one in left if key(one) == best]
+        if len(kept) < len(left):
+            left, reason = kept, told
+        if len(left) == 1:
+            break
+    return left[0], reason if len(winners) > 1 else ""
+
+
+def decades(one: Standing) -> float:
+    """How wide the plateau is."""
+    return math.log10(one.plateau[1] / one.plateau[0])
+
+
+def _sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
+    first = verdict.recommended
+    use = f"{proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}"
+    reached = f"median {measure.part} {measure.name} {measure.of(first.median)} over {_seeds(seeds)}"
+    edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
+    others = len(verdict.leaderboard) - len(verdict.winners)
+    if len(verdict.winners) == 1:
+        return f"Use {use}: {reached}{_ahead(verdict)}{edge}."
+    names = _listed([proper_name(name) for name in verdict.winners])
+    why = f", since {verdict.reason}" if verdict.reason else ""
+    if verdict.decided:
+        told = f"{names} are equals to within {100 * verdict.margin:.0f} %"
+    else:
+        told = f"Undecided between {names}"
+        settle = verdict.more_seeds
+        if seeds < LEAST_SEEDS:
+            told += f": fewer than {LEAST_SEEDS} seeds decide nothing"
+        elif settle:
+            told += f": about {settle} more {'seed' if settle == 1 else 'seeds'} would settle it"
+        else:
+            told += ", and no reasonable number of seeds would settle it"
+    beaten = f"; the other {others} {'is' if others == 1 else 'are'} worse" if others else ""
+    return f"{told}{beaten}. Use {use}{why}: {reached}{edge}."
+
+
+def _ahead(verdict: Verdict) -> str:
+    """How far the next one is behind; nothing where there is no other."""
+    if len(verdict.leaderboard) == 1:
+        return ""
+    beside = verdict.leaderboard[1].comparison
+    assert beside is not None
+    others = len(verdict.leaderboard) - 1
+    than = "better than the other" if others == 1 else f"better than each of the {others} others"
+    return (
+        f", {than}; next is {proper_name(beside.optimizer)}, higher by {beside.median:.2g} "
+        f"(95 % interval {beside.low:.2g} to {beside.high:.2g}, p = {beside.adjusted:.2g})"
+    )
+
+
+def _seeds(count: int) -> str:
+    return f"{count} fresh {'seed' if count == 1 else 'seeds'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _unconfirmed(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
     first = board[0]
     told = (
         f"Use {proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
@@ -163,7 +294,7 @@ def _sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
             f"with {next_best.median:.3g}"
         )
     if first.at_edge:
-        told += ". That rate is the end of its grid: a better one may lie beyond"
+        told += ". Its plateau reaches the end of its grid: a better rate may lie beyond"
     return told + ". Unconfirmed: no fresh seeds have tested it."
 
 

@@ -14,8 +14,10 @@ import numpy as np
 
 from ..errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 FILES = {"race": "race.json", "fit": "run.json"}
+# Beside either since format 2: what two makings of the same results differ in.
+MADE = "made.json"
 
 _Kinds = dict[str, tuple[type, ...]]
 _NUMBER = (int, float, NoneType)
@@ -31,7 +33,7 @@ _RESIDUALS: _Kinds = {"actual": (list,), "predicted": (list,)}
 _RUNS = {"run": int, "optimizer": str, "learning_rate": float, "seed": int, "status": str, "epochs": float}
 _RUNS |= {"best_epoch": float, "train_loss": float, "best_validation_loss": float}
 # Directories written before a race judged by it lack it; their races judged by the best loss.
-_MAYBE = {"steady_validation_loss": float}
+_MAYBE = {"steady_validation_loss": float, "stage": str}
 _CURVES = {"run": int, "epoch": float, "train_loss": float, "validation_loss": float}
 
 Columns = dict[str, np.ndarray]
@@ -69,6 +71,12 @@ class Record:
         """Which runs are of the verdict's seeds, True or False a run: all where it names none, or there is none."""
         seeds = (self.verdict or {}).get("seeds")
         return np.full(len(self.runs["seed"]), True) if seeds is None else np.isin(self.runs["seed"], seeds)
+
+    @property
+    def tuned(self) -> np.ndarray:
+        """Which of the runs that medians count are of the tuning, True or False a run: those over all the rates."""
+        stages = self.runs.get("stage")
+        return self.counted if stages is None else self.counted & (stages != "confirm")
 
     @property
     def model(self) -> dict[str, Any] | None:
@@ -114,10 +122,23 @@ def _facts(file: Path, kind: str) -> dict[str, Any]:
         raise InputError(
             f"'{file}' has format {facts['format']}, and this steepest reads up to {FORMAT}; update steepest."
         )
-    facts = {"verdict": None, "model": None, "metric": None, **facts}
+    facts = {"verdict": None, "model": None, "metric": None, **facts, **_made(file.with_name(MADE), facts)}
     _check(file, facts, _FACTS)
     _check_parts(file, facts)
     return facts
+
+
+def _made(file: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """When, by which command and how fast it was made; format 1 tells that with the rest."""
+    if facts["format"] < 2:
+        return {}
+    try:
+        made = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(file, str(error).splitlines()[0]) from error
+    if not isinstance(made, dict):
+        raise _damaged(file, "the whole is not an object")
+    return {key: made[key] for key in ("command", "created", "seconds", "step_seconds") if key in made}
 
 
 def _check(file: Path, part: Any, allowed: _Kinds, where: str = "") -> None:

@@ -47,7 +47,7 @@ def medians(record: Record, losses: np.ndarray, optimizer: str) -> tuple[np.ndar
     A diverged run counts as infinitely bad, so the median is infinite where more than half diverged; interrupted runs
     are left out, since they had no chance to finish, and so are seeds that the verdict leaves out.
     """
-    mine = (record.runs["optimizer"] == optimizer) & record.counted
+    mine = (record.runs["optimizer"] == optimizer) & record.tuned
     rates = np.unique(record.runs["learning_rate"][mine])
     each = [losses[mine & (record.runs["learning_rate"] == one)] for one in rates]
     return rates, np.array([np.median(group) for group in each])
@@ -141,7 +141,7 @@ def _add_ring(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], rank: dict
 
 def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
     runs = race.record.runs
-    mine = (runs["optimizer"] == optimizer) & race.record.counted
+    mine = (runs["optimizer"] == optimizer) & race.record.tuned
     rates, middles = medians(race.record, race.losses, optimizer)
     lost = np.isinf(race.losses) & mine
     diverged = f"{lost.sum()} of {count(int(mine.sum()), 'run')} diverged"
@@ -166,7 +166,7 @@ def rate_table(record: Record, order: list[str]) -> Table:
     for optimizer in order:
         rates, middles = medians(record, losses, optimizer)
         for one, middle in zip(rates, middles, strict=True):
-            here = (runs["optimizer"] == optimizer) & (runs["learning_rate"] == one) & record.counted
+            here = (runs["optimizer"] == optimizer) & (runs["learning_rate"] == one) & record.tuned
             ended = np.sort(losses[here])
             lost = f"{np.isinf(ended).sum()} of {len(ended)}"
             rows.append([proper_name(optimizer), rate(one), number(middle), listed(map(number, ended)), lost])

@@ -56,7 +56,9 @@ def planned_runs(spec: dict[str, Any]) -> int:
     rates, seeds = spec.get("learning_rates"), spec.get("seeds")
     if not isinstance(rates, dict) or not isinstance(seeds, list):
         return 0
-    return len(seeds) * sum(len(one) for one in rates.values() if isinstance(one, list))
+    fresh = spec.get("confirm_seeds")
+    confirming = 2 * len(rates) * len(fresh) if isinstance(fresh, list) else 0
+    return confirming + len(seeds) * sum(len(one) for one in rates.values() if isinstance(one, list))
 
 
 def rows(value: Any, name: str = "") -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from ..optimizer import optimizer as named
 from ..problems import Instance, Minimised, check_minimised, start
 from ..rules import Rule
 from ._loop import DIVERGED as DIVERGED_CODE
-from ._loop import RUNNING, Parts, Patience, Progress, begin, first_losses, train_epochs
+from ._loop import RUNNING, Parts, Patience, begin, first_losses, train_epochs
 from ._loop import STOPPED as STOPPED_CODE
 from ._run import DIVERGED, INTERRUPTED, OK, STOPPED, Run, curves_table
 from ._sampling import Sampling, minibatches, steps_per_epoch
@@ -87,61 +87,97 @@ def fit_instance(
 
     watch_seconds: about how often to call *watch*; infinity for as seldom as the compiled loop returns anyway.
     """
-    started = time.perf_counter()
-    progress, curves, going = _run_to_its_end(instance, optimizer, settings, seed, watch, watch_seconds)
-    losses = np.concatenate(curves, axis=1)
-    interrupted = not going and losses.shape[1] <= settings.epochs
-    steps = steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
-    return Run(
-        problem=problem,
-        optimizer=optimizer,
-        settings=settings,
-        seed=seed,
-        status=INTERRUPTED if interrupted else _STATUS[int(progress.status)],
-        parameters=progress.best,
-        last=progress.parameters,
-        curves=curves_table(losses, steps),
-        best_epoch=int(progress.best_epoch),
-        best_loss=float(progress.best_loss),
-        steps=int(progress.optimizer.t),
-        seconds=time.perf_counter() - started,
-    )
+    training = Training(problem, instance, optimizer, settings, seed=seed)
+    training.go(settings.epochs, watch, watch_seconds)
+    return training.run()
 
 
-def _run_to_its_end(  # noqa: PLR0917 - it is the body of fit_instance
-    instance: Instance, optimizer: Optimizer, settings: Settings, seed: int, watch: Watch | None, watch_seconds: float
-) -> tuple[Progress, list[np.ndarray], bool]:
-    """Call the compiled loop until the run ends or *watch* says so.
+class Training:
+    """A run under way: it can be left after any epoch and gone on with, and ends as if it had not been left."""
 
-    Returns where it stands, the losses (train, watched) by epoch in blocks of shape (2, epochs), and False where watch
-    ended it.
-    """
-    batch_size = settings.batch_size_for(instance.rows)
-    parts = Parts(instance.train, instance.validation)
-    patience = Patience(settings.patience_epochs, settings.least_improvement)
-    parameters, key = _start(seed, init=instance.init)
-    first = np.array(_first_losses(parameters, parts, _some_rows(instance), loss=instance.loss))
-    progress = begin(parameters, optimizer.init(parameters, key), first)
-    curves = [first.astype(np.float64).reshape(2, 1)]
-    most = _epochs_a_call(instance.rows, batch_size, sum(leaf.size for leaf in jax.tree.leaves(parameters)))
-    done, going = 0, True
-    epochs = 1 if watch and watch_seconds < np.inf else most
-    while going and done < settings.epochs:
-        called = time.perf_counter()
-        epochs = min(epochs, settings.epochs - done)
-        wanted = min(most, settings.epochs - done)
-        rows = _minibatches(
-            instance.rows, batch_size, settings.sampling, seed=seed, first=done, epochs=wanted, room=most
+    def __init__(self, problem: Minimised, instance: Instance, optimizer: Optimizer, settings: Settings, *, seed: int):
+        started = time.perf_counter()
+        self._problem, self._instance, self._optimizer = problem, instance, optimizer
+        self._settings, self._seed, self._going = settings, seed, True
+        parameters, key = _start(seed, init=instance.init)
+        parts = Parts(instance.train, instance.validation)
+        first = np.array(_first_losses(parameters, parts, _some_rows(instance), loss=instance.loss))
+        self._progress = begin(parameters, optimizer.init(parameters, key), first)
+        self._curves = [first.astype(np.float64).reshape(2, 1)]
+        self.epoch = 0
+        self._seconds = time.perf_counter() - started
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do: all epochs run, stopped early, diverged, or ended by a watch."""
+        settled = int(self._progress.status) != RUNNING
+        return settled or self.epoch >= self._settings.epochs or not self._going
+
+    @property
+    def watched(self) -> np.ndarray:
+        """The watched loss by epoch so far, from before the first step: (epochs + 1,)."""
+        return np.concatenate(self._curves, axis=1)[1]
+
+    def go(self, until: int, watch: Watch | None = None, watch_seconds: float = np.inf) -> None:
+        """Train until that epoch, or the end.
+
+        watch, watch_seconds: as in ``fit_instance``.
+        """
+        started = time.perf_counter()
+        instance, settings = self._instance, self._settings
+        batch_size = settings.batch_size_for(instance.rows)
+        parts = Parts(instance.train, instance.validation)
+        patience = Patience(settings.patience_epochs, settings.least_improvement)
+        size = sum(leaf.size for leaf in jax.tree.leaves(self._progress.parameters))
+        most = _epochs_a_call(instance.rows, batch_size, size)
+        epochs = 1 if watch and watch_seconds < np.inf else most
+        while not self.ended and self.epoch < until:
+            called = time.perf_counter()
+            epochs = min(epochs, until - self.epoch)
+            wanted = min(most, settings.epochs - self.epoch)
+            first = self.epoch
+            rows = _minibatches(
+                instance.rows, batch_size, settings.sampling, seed=self._seed, first=first, epochs=wanted, room=most
+            )
+            self._progress, losses = _train(
+                self._progress, self._optimizer, parts, rows, epochs, patience=patience, loss=instance.loss
+            )
+            ran = int(self._progress.epoch) - self.epoch
+            self._curves.append(np.asarray(losses, np.float64)[:, :ran])
+            self.epoch += ran
+            if int(self._progress.status) != RUNNING:
+                break
+            self._going = watch is None or watch(self.epoch, *self._curves[-1][:, -1])
+            epochs = int(np.clip(watch_seconds * ran / (time.perf_counter() - called), 1, most))
+        self._seconds += time.perf_counter() - started
+
+    @property
+    def size(self) -> int:
+        """Bytes that it holds on to while it is left."""
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(self._progress))
+
+    def run(self, status: str | None = None) -> Run:
+        """The run as it stands.
+
+        status: how it ended, where that was not the training's own doing.
+        """
+        losses, progress = np.concatenate(self._curves, axis=1), self._progress
+        interrupted = not self._going and losses.shape[1] <= self._settings.epochs
+        steps = steps_per_epoch(self._instance.rows, self._settings.batch_size_for(self._instance.rows))
+        return Run(
+            problem=self._problem,
+            optimizer=self._optimizer,
+            settings=self._settings,
+            seed=self._seed,
+            status=status or (INTERRUPTED if interrupted else _STATUS[int(progress.status)]),
+            parameters=progress.best,
+            last=progress.parameters,
+            curves=curves_table(losses, steps),
+            best_epoch=int(progress.best_epoch),
+            best_loss=float(progress.best_loss),
+            steps=int(progress.optimizer.t),
+            seconds=self._seconds,
         )
-        progress, losses = _train(progress, optimizer, parts, rows, epochs, patience=patience, loss=instance.loss)
-        ran = int(progress.epoch) - done
-        curves.append(np.asarray(losses, np.float64)[:, :ran])
-        done += ran
-        if int(progress.status) != RUNNING:
-            break
-        going = watch is None or watch(done, *curves[-1][:, -1])
-        epochs = int(np.clip(watch_seconds * ran / (time.perf_counter() - called), 1, most))
-    return progress, curves, going
 
 
 def _epochs_a_call(rows: int, batch_size: int, parameters: int) -> int:

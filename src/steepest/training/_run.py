@@ -10,7 +10,7 @@ from ..optimizer import Optimizer
 from ..problems import Minimised
 from ._settings import Settings
 
-OK, STOPPED, DIVERGED, INTERRUPTED = "ok", "stopped", "diverged", "interrupted"
+OK, STOPPED, DIVERGED, INTERRUPTED, DROPPED = "ok", "stopped", "diverged", "interrupted", "dropped"
 
 # Epochs to either side of the best one that say how steady it is.
 _STEADY = 2
@@ -23,7 +23,8 @@ class Run:
     parameters: those with the lowest watched loss (validation where there is a validation part).  last: the final ones.
     curves: a row an epoch, from 0 (before the first step): epoch, step, train_loss, validation_loss; the training loss
     at 0 is that of 2048 evenly spaced rows, where there are more and a validation part is watched.
-    status: ``ok`` (all epochs), ``stopped`` (early), ``diverged`` or ``interrupted``.
+    status: ``ok`` (all epochs), ``stopped`` (early), ``diverged``, ``interrupted``, or ``dropped`` from a race that it
+    could not win.
     steps: minibatch steps taken.  seconds: wall time, compilation included in the first of its kind.
     """
 
@@ -64,9 +65,9 @@ class Run:
         On a few dozen rows a run that swings wildly has an epoch at which it is right about all of them by luck; its
         best loss is then next to nothing, and the epochs beside it show what it is worth.
         """
-        watched = self.curves["validation_loss"].to_numpy()
-        around = watched[max(1, self.best_epoch - _STEADY) : self.best_epoch + _STEADY + 1]
-        mean = float(np.mean(around)) if len(around) else self.best_loss
+        if not self.epochs:
+            return self.reported_best
+        mean = steady(self.curves["validation_loss"].to_numpy()[1:], self.best_epoch - 1)
         return float(self.problem.reported(max(mean, self.best_loss), self.seed))
 
     def row(self) -> dict[str, Any]:
@@ -84,7 +85,6 @@ class Run:
             "validation_loss": final["validation_loss"],
             "best_validation_loss": self.reported_best,
             "steady_validation_loss": self.steady_loss,
-            "seconds": self.seconds,
         }
 
     def __repr__(self) -> str:
@@ -93,12 +93,21 @@ class Run:
             STOPPED: "stopped early after",
             DIVERGED: "diverged in",
             INTERRUPTED: "interrupted after",
+            DROPPED: "dropped after",
         }
         which = f"{self.optimizer.name} at {self.optimizer.learning_rate:.4g} on {self.problem.name}"
         return (
             f"Run of {which}, seed {self.seed}: {ended[self.status]} {self.epochs} epochs "
             f"({self.steps} steps, {self.seconds:.1f} s), best loss {self.best_loss:.4g} at epoch {self.best_epoch}"
         )
+
+
+def steady(watched: np.ndarray, best: int) -> float:
+    """The mean of the five losses around the one at *best*, fewer at an end.
+
+    watched: after each epoch, (epochs,).
+    """
+    return float(np.mean(watched[max(0, best - _STEADY) : best + _STEADY + 1]))
 
 
 def curves_table(losses: np.ndarray, steps_per_epoch: int) -> pl.DataFrame:

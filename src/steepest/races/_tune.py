@@ -1,0 +1,126 @@
+"""Find each optimizer's learning rate: every rate on every tuning seed, the hopeless dropped on the way."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+
+from ..training import steady
+from ._choose import choose
+from ._execute import Crew
+from ._plan import Entry, Plan
+
+# Of a run's epochs, those after which the worse half of an optimizer's rates is dropped (Jamieson & Talwalkar 2016).
+_RUNGS = (0.1, 0.25)
+# Rates that always run to the end, of which the plateau is read off.
+_LEAST = 4
+# Rates that each optimizer tries more when some grid is to grow, and how often it may.
+_MORE, _ROUNDS = 2, 3
+# Bytes of runs that may wait, half trained, for a decision about all of them.
+_WAITING = 2**30
+
+
+def tune(crew: Crew, plan: Plan) -> list[Entry]:
+    """Run the tuning; returns all its entries, those of extended grids included."""
+    entries = plan.entries()
+    _halve(crew, plan, entries)
+    for _ in range(_ROUNDS if plan.extend else 0):
+        more = [] if crew.stopped else _extension(crew, plan, entries)
+        if not more:
+            break
+        crew.train(more, plan.settings.epochs)
+        entries += more
+    return entries
+
+
+def _halve(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> None:
+    groups = [list(entries)]
+    if plan.early and crew.size_of(entries[0]) * len(entries) > _WAITING:  # large networks: an optimizer at a time
+        groups = [[one for one in entries if one.optimizer.name == name] for name in plan.optimizers]
+    for group in groups:
+        left = group
+        for rung in _RUNGS if plan.early else ():
+            epochs = math.ceil(rung * plan.settings.epochs)
+            crew.train(left, epochs)
+            if crew.stopped:
+                return
+            left = _survivors(crew, plan, left, epochs)
+        crew.train(left, plan.settings.epochs)
+        if crew.stopped:
+            return
+
+
+def _survivors(crew: Crew, plan: Plan, entries: Sequence[Entry], epochs: int) -> list[Entry]:
+    """The entries at the better half of each optimizer's rates, by medians over the paired seeds; others are dropped.
+
+    The usual rate stays: it races, untuned, to the end.
+    """
+    staying: list[Entry] = []
+    for name, one in plan.optimizers.items():
+        own = [entry for entry in entries if entry.optimizer.name == name]
+        scores = _scores(crew, own, epochs)
+        kept = sorted(scores, key=lambda rate: (scores[rate], abs(math.log(rate / one.learning_rate))))
+        kept = kept[: max(_LEAST, math.ceil(len(kept) / 2))]
+        for entry in own:
+            rate = entry.optimizer.learning_rate
+            if rate in kept or math.isclose(rate, one.learning_rate):
+                staying.append(entry)
+            else:
+                crew.drop(entry)
+    return staying
+
+
+def _scores(crew: Crew, entries: Sequence[Entry], epochs: int) -> dict[float, float]:
+    """The median steady loss of each rate after so many epochs at most."""
+    losses: dict[float, list[float]] = {}
+    for entry in entries:
+        watched = crew.watched(entry)[:epochs]
+        own = losses.setdefault(entry.optimizer.learning_rate, [])
+        own.append(_steady(watched))
+    return {rate: float(np.median(several)) for rate, several in losses.items()}
+
+
+def _steady(watched: np.ndarray) -> float:
+    if not len(watched) or not np.isfinite(watched).all():  # it has diverged
+        return math.inf
+    return steady(watched, int(np.argmin(watched)))
+
+
+def _extension(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> list[Entry]:
+    """Runs at further rates, equally many for each optimizer; none where nobody's best is the end of its grid."""
+    tried = _tried(entries)
+    rows = pl.DataFrame([one.row for one in crew.of(entries)])
+    found = {name: choose(rows, name, one.learning_rate) for name, one in plan.optimizers.items()}
+    best = {name: one.lowest for name, one in found.items() if one is not None}
+    ends = {name: _end(tried[name], rate) for name, rate in best.items()}
+    if not any(ends.values()):
+        return []
+    rates = {name: _further(tried[name], best[name], end) for name, end in ends.items()}
+    runs = [
+        (plan.optimizers[name].with_learning_rate(rate), seed)
+        for seed in plan.seeds
+        for name, more in rates.items()
+        for rate in more
+    ]
+    return [Entry(len(entries) + number, *run) for number, run in enumerate(runs)]
+
+
+def _tried(entries: Sequence[Entry]) -> Mapping[str, list[float]]:
+    tried: dict[str, set[float]] = {}
+    for entry in entries:
+        tried.setdefault(entry.optimizer.name, set()).add(entry.optimizer.learning_rate)
+    return {name: sorted(rates) for name, rates in tried.items()}
+
+
+def _end(rates: Sequence[float], best: float) -> int:
+    """-1 or 1 where the best is the lower or upper end of the grid, 0 within it."""
+    return {rates[0]: -1, rates[-1]: 1}.get(best, 0)
+
+
+def _further(rates: Sequence[float], best: float, end: int) -> list[float]:
+    """Half decades beyond the end, or the middles of the steps to either side of a best within."""
+    if end:
+        return [best * 10 ** (end * step / 2) for step in range(1, _MORE + 1)]
+    place = rates.index(best)
+    return [math.sqrt(best * rates[place - 1]), math.sqrt(best * rates[place + 1])]
