@@ -3,11 +3,12 @@
 import math
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from ..data import Dataset
 from ..errors import InputError
 from ..files import check_new_directory
 from ..problems import NetworkProblem
@@ -22,55 +23,82 @@ from ._progress import Line, progress
 from ._table import counted, free_name, metrics_line, say_data, table_and_network
 
 
+class Asked(NamedTuple):
+    """A race that was asked for, and nothing is found against it."""
+
+    table: Dataset
+    problem: NetworkProblem
+    plan: Plan
+
+
 def run_race(
-    *, data: str, optimizers: str | None, learning_rates: str, seeds: str, confirm_seeds: str, add_seeds: int,
-    resume: bool, full: bool, out: Path | None, dry_run: bool, quiet: bool, command: str, **asked: Any,
-) -> None:  # fmt: skip
+    *, data: str, add_seeds: int, resume: bool, out: Path | None, dry_run: bool, quiet: bool, command: str, **asked: Any
+) -> None:
     """Read, say what will run, race, keep, and say who won."""
     console = Console(highlight=False, soft_wrap=True)
+    check_going_on(out, resume, add_seeds)
+    one = prepare(data, asked)
+    place = out or free_name(f"race-{one.table.name}")
+    if add_seeds:
+        one = one._replace(plan=grown(one.plan, add_seeds, place))
+    if dry_run:
+        check_new_directory(place)
+        foretell(console, one)
+    elif not run_one(console, one, place, resume=resume or bool(add_seeds), quiet=quiet, command=command):
+        sys.exit(130)
+
+
+def check_going_on(out: Path | None, resume: bool, add_seeds: int) -> None:
+    """Raise InputError where it is not clear which race is to go on, or by how many seeds."""
     if add_seeds < 0:
         raise InputError(f"--add-seeds takes how many, 1 or more; received {add_seeds}. Try 10.")
     if out is None and (resume or add_seeds):
         raise InputError("Say which race is to go on: --out DIR, with what it was asked for at first.")
+
+
+def prepare(data: str, asked: dict[str, Any]) -> Asked:
+    """Read a table and plan its race; whatever is wrong with what was given is refused here."""
     table, problem = table_and_network(data, asked)
-    fresh = options.whole_numbers(confirm_seeds, "--confirm-seeds")
     plan = plan_race(
-        options.listed(optimizers),
-        learning_rates=options.rates(learning_rates),
-        seeds=options.whole_numbers(seeds, "--seeds"),
-        confirm_seeds=fresh,
+        options.listed(asked["optimizers"]),
+        learning_rates=options.rates(asked["learning_rates"]),
+        seeds=options.whole_numbers(asked["seeds"], "--seeds"),
+        confirm_seeds=options.whole_numbers(asked["confirm_seeds"], "--confirm-seeds"),
         settings=Settings(asked["epochs"], asked["batch_size"], asked["patience"]),
-        early=not full,
+        early=not asked["full"],
     )
-    if add_seeds and out is not None:
-        plan = grown(plan, add_seeds, out)
     (instance,) = problem.instances(plan.seeds[:1])
     plan.settings.batch_size_for(instance.rows)  # refuses one that is too large before anything is said
-    place = out or free_name(f"race-{table.name}")
-    if dry_run:
-        check_new_directory(place)
-        say_data(console, table)
-        _say_plan(console, plan, estimate(problem, plan))
-        return
-    with Journal(place, about(problem, plan), resume=resume or bool(add_seeds)) as journal:
+    return Asked(table, problem, plan)
+
+
+def foretell(console: Console, one: Asked) -> None:
+    """Say what would run, and how long it takes."""
+    say_data(console, one.table)
+    _say_plan(console, one.plan, estimate(one.problem, one.plan))
+
+
+def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: bool, command: str) -> bool:
+    """Race, keep, and say who won. Returns whether it came to its end."""
+    with Journal(place, about(one.problem, one.plan), resume=resume) as journal:
         if not quiet:
-            say_data(console, table)
+            say_data(console, one.table)
             if journal.known:
                 console.print(f"{counted(len(journal.known), 'run')} of this race ended before and are not run again.")
-            _say_plan(console, plan, estimate(problem, plan))
+            _say_plan(console, one.plan, estimate(one.problem, one.plan))
         with interrupts(once=True):
-            with progress(console, len(plan), "runs", quiet=quiet) as line:
-                ended = run(problem, plan, on_end=_Teller(line, journal), known=journal.known)
+            with progress(console, len(one.plan), "runs", quiet=quiet) as line:
+                ended = run(one.problem, one.plan, on_end=_Teller(line, journal), known=journal.known)
             with journal.results() as directory:
                 save_race(ended, directory, command)
                 report(directory)
             if ended.complete:
                 journal.finish()
-    _say_verdict(console, problem, ended)
+    _say_verdict(console, one.problem, ended)
     console.print(f"Report: {place / 'report.html'}")
     if not ended.complete:
         console.print("Go on with it by the same command and --resume.")
-        sys.exit(130)
+    return ended.complete
 
 
 class _Teller:
