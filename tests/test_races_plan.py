@@ -33,7 +33,9 @@ def test_every_optimizer_gets_as_many_rates_centred_on_its_usual_one():
         assert len(rates) == 13
         assert rates[6] == rules.RULES[name].usual_learning_rate
     assert list(plan.seeds) == [0, 1, 2]
-    assert len(plan) == len(plan.entries()) == 9 * 13 * 3
+    assert list(plan.confirm_seeds) == list(range(3, 13))
+    assert len(plan.entries()) == 9 * 13 * 3
+    assert len(plan) == 9 * 13 * 3 + 9 * 2 * 10
 
 
 def test_an_optimizer_of_ones_own_centres_its_grid_and_keeps_its_numbers():
@@ -55,7 +57,7 @@ def test_given_seeds_stay_as_they_are():
 
 def test_entries_alternate_optimizers_from_the_middle_rate_outwards():
     plan = plan_race(["adam", "sgd"], learning_rates=[1e-3, 1e-2, 1e-1], seeds=[5, 6])
-    told = [(run, one.name, one.learning_rate, seed) for run, one, seed in plan.entries()]
+    told = [(run, one.name, one.learning_rate, seed) for run, one, seed, _ in plan.entries()]
     of_a_seed = [("adam", 1e-2), ("sgd", 1e-2), ("adam", 1e-3), ("sgd", 1e-3), ("adam", 1e-1), ("sgd", 1e-1)]
     assert told == [(n, *of_a_seed[n % 6], 5 if n < 6 else 6) for n in range(12)]
 

@@ -15,12 +15,11 @@ from steepest.reports import report
 
 RUN_COLUMNS = [
     "run", "optimizer", "learning_rate", "seed", "stage", "status", "epochs", "steps", "best_epoch", "train_loss",
-    "validation_loss", "best_validation_loss", "steady_validation_loss", "seconds",
+    "validation_loss", "best_validation_loss", "steady_validation_loss",
 ]  # fmt: skip
 CURVE_COLUMNS = ["run", "epoch", "step", "train_loss", "validation_loss"]
 SHARED_FACTS = {
-    "format", "kind", "steepest", "versions", "created", "command", "spec", "spec_hash", "data", "metric", "partial",
-    "seconds", "verdict", "model",
+    "format", "kind", "steepest", "versions", "spec", "spec_hash", "data", "metric", "partial", "verdict", "model",
 }  # fmt: skip
 
 
@@ -31,7 +30,7 @@ def problem():
 
 @pytest.fixture(scope="module")
 def raced(problem):
-    return st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=2, epochs=3)
+    return st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=2, confirm_seeds=0, epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def facts(directory, name="race.json"):
 
 
 def test_a_race_leaves_its_files_and_no_others(directory):
-    assert {path.name for path in directory.iterdir()} == {"race.json", "runs.parquet", "curves.parquet", "model"}
+    assert {path.name for path in directory.iterdir()} == {"race.json", "made.json", "runs.parquet", "curves.parquet", "model"}
     assert {path.name for path in (directory / "model").iterdir()} == {
         "model.json", "weights.safetensors", "encoder.safetensors",
     }  # fmt: skip
@@ -66,7 +65,11 @@ def test_the_tables_are_read_back_as_they_were(raced, directory):
 def test_the_facts_tell_what_was_asked_and_what_came_of_it(raced, directory):
     told = facts(directory)
     assert set(told) == SHARED_FACTS
-    assert (told["kind"], told["format"], told["command"]) == ("race", 1, "steepest race wine")
+    assert (told["kind"], told["format"]) == ("race", 2)
+    made = facts(directory, "made.json")
+    assert set(made) == {"command", "created", "seconds", "step_seconds"}
+    assert made["command"] == "steepest race wine"
+    assert 0 < made["step_seconds"]["sgd"] < made["seconds"]
     assert told["partial"] is False
     spec = told["spec"]
     assert spec["network"]["hidden"] == [4]
@@ -96,8 +99,8 @@ def test_the_hash_is_of_what_decides_the_results_and_nothing_else(problem, raced
         save_race(race, tmp_path / name, name)
         return facts(tmp_path / name)["spec_hash"]
 
-    again = st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=2, epochs=3)
-    other = st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=[0, 2], epochs=3)
+    again = st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=2, confirm_seeds=0, epochs=3)
+    other = st.race(problem, ["sgd"], learning_rates=[0.1, 1e4], seeds=[0, 2], confirm_seeds=0, epochs=3)
     assert hashed("again", again) == facts(directory)["spec_hash"]
     assert hashed("other", other) != facts(directory)["spec_hash"]
 
@@ -131,7 +134,7 @@ def test_what_was_not_asked_for_is_told_too(tmp_path):
 
 
 def test_a_race_without_a_verdict_leaves_no_model(problem, tmp_path):
-    save_race(st.race(problem, ["sgd"], learning_rates=[1e4], seeds=1, epochs=2), tmp_path)
+    save_race(st.race(problem, ["sgd"], learning_rates=[1e4], seeds=1, confirm_seeds=0, epochs=2), tmp_path)
     told = facts(tmp_path)
     assert (told["verdict"], told["model"]) == (None, None)
     assert not (tmp_path / "model").exists()
@@ -142,7 +145,7 @@ def test_a_race_of_ones_own_loss_is_kept_and_drawn_too(tmp_path):
     import jax.numpy as jnp
 
     bowl = st.Problem(init=jnp.ones(2), loss=lambda x: jnp.sum(x**2), name="bowl")
-    save_race(st.race(bowl, ["sgd"], learning_rates=[0.1], seeds=1, epochs=2), tmp_path)
+    save_race(st.race(bowl, ["sgd"], learning_rates=[0.1], seeds=1, confirm_seeds=0, epochs=2), tmp_path)
     told = facts(tmp_path)
     assert told["data"] == {"name": "bowl"}
     assert told["spec"]["data"] == "bowl"
@@ -158,7 +161,7 @@ def test_a_race_of_ones_own_loss_is_kept_and_drawn_too(tmp_path):
 def test_a_fit_leaves_the_same_files_with_a_run_json(problem, tmp_path):
     run = st.fit(problem, st.SGD(0.1), epochs=3, seed=1)
     save_fit(run, tmp_path, "steepest fit wine")
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "runs.parquet", "curves.parquet", "model"}
+    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "made.json", "runs.parquet", "curves.parquet", "model"}
     told = facts(tmp_path, "run.json")
     assert set(told) == SHARED_FACTS
     assert (told["kind"], told["verdict"], told["partial"]) == ("fit", None, False)
@@ -180,7 +183,7 @@ def test_python_keeps_a_race_and_a_run_as_the_command_line_does(tmp_path):
     import steepest as st
 
     problem = st.network(st.read("iris"), hidden=(3,))
-    raced = st.race(problem, ["sgd"], learning_rates=[0.1], seeds=1, epochs=1)
+    raced = st.race(problem, ["sgd"], learning_rates=[0.1], seeds=1, confirm_seeds=0, epochs=1)
     for name, ended in (("race", raced), ("fit", st.fit(problem, "sgd", epochs=1))):
         page = st.report(st.save(ended, tmp_path / name))
         assert page == tmp_path / name / "report.html"

@@ -182,5 +182,5 @@ def test_a_hundredth_of_the_loss_is_no_difference(usual, learning_rate):
 def test_the_sentence_says_that_a_rate_ends_its_grid():
     rows = [row for rate, loss in ((0.1, 0.5), (1.0, 0.4), (10.0, 0.1)) for row in seeds_of("sgd", rate, loss)]
     assert "at a learning rate of 10" in (told := judge(runs(*rows), {"sgd": 1.0}).sentence)
-    assert "That rate is the end of its grid: a better one may lie beyond." in told
+    assert "Its plateau reaches the end of its grid: a better rate may lie beyond." in told
     assert "end of its grid" not in judge(runs(*rows[:2], *seeds_of("sgd", 10.0, 0.9)), {"sgd": 1.0}).sentence

@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from ..problems import Instance, Minimised
 from ..training import DROPPED, INTERRUPTED, Run, Training
 from ._plan import Entry, Plan, workers
 from ._together import together
+
+# Epochs over which a step is timed, at most.
+_MOST_TIMED = 100
 
 
 class Ended(NamedTuple):
@@ -120,21 +124,20 @@ class Crew:
         """Seconds of a step of an optimizer alone on the machine, its program compiled; None where it takes none."""
         seed = self._plan.seeds[0]
         optimizer = self._as_one(self._plan.optimizers[name].with_learning_rate(learning_rate))
-        settings = dataclasses.replace(self._plan.settings, epochs=10**6, patience=None)
-
-        def timed(epochs: int) -> Run:
-            training = Training(self._problem, self.instance(seed), optimizer, settings, seed=seed)
-            training.go(epochs)
-            return training.run()
-
+        settings = dataclasses.replace(self._plan.settings, epochs=1 + _MOST_TIMED, patience=None)
+        epochs = 1
         try:
-            timed(1)
-            once = timed(1)
-            longer = timed(1 + int(np.clip(about / max(once.seconds, 1e-6), 1, 100)))
+            while True:
+                training = Training(self._problem, self.instance(seed), optimizer, settings, seed=seed)
+                training.go(1)  # compiles
+                began, steps = time.perf_counter(), training.run().steps
+                training.go(1 + epochs)
+                took, ran = time.perf_counter() - began, training.run().steps - steps
+                if took >= about or epochs == _MOST_TIMED or training.ended:
+                    return took / ran if ran else None
+                epochs = int(np.clip(2 * epochs * about / took, epochs + 1, _MOST_TIMED))
         except KeyboardInterrupt:
             return None
-        steps = longer.steps - once.steps
-        return max(0.0, longer.seconds - once.seconds) / steps if steps > 0 else None
 
     def size_of(self, entry: Entry) -> int:
         """Bytes that a run of this optimizer holds on to while it waits."""

@@ -120,7 +120,7 @@ def sign_flip_p(d: np.ndarray) -> float:
     """
     from scipy import stats
 
-    if not np.any(d):
+    if len(d) < 2 or not np.any(d):
         return 1.0
     count = math.inf if len(d) <= _EXACT else _RESAMPLES
     told = stats.permutation_test(
