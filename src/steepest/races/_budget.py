@@ -35,8 +35,8 @@ def budget_curve(optimizer: str, losses: Sequence[float]) -> Budget:
 
         E_k = sum_i v_i (((n - i + 1) / n)^k - ((n - i) / n)^k)
 
-    losses: of the n configurations, in any order; v_1 <= ... <= v_n are the same in order. The i-th term's factor is the
-    chance that the least of k draws with replacement is v_i.
+    losses: of the n configurations, in any order; v_1 <= ... <= v_n are the same in order. The factor of v_i is the
+    chance that it is the least of k draws with replacement.
     Where a loss is infinite, so is every expectation: cap losses beforehand.
     Source: Dodge et al. 2019, Show Your Work, arXiv:1909.03004, for a least in place of a greatest.
 
