@@ -31,10 +31,11 @@ def seeds_of(optimizer: str, *several: list[float]) -> list[tuple]:
     return [(optimizer, 0.1, seed, losses) for seed, losses in enumerate(several)]
 
 
-def test_the_middle_of_the_last_three_losses_counts_and_the_first_stands_for_those_before():
-    """(9 9 9), (9 9 1), (9 1 8), (1 8 7), (8 7 nothing), (7 nothing nothing)."""
+def test_the_middle_of_three_neighbouring_losses_counts():
+    """(9 1 8), (1 8 7), (8 7 nothing), (7 nothing nothing) and, beyond the end, (nothing nothing nothing)."""
     losses = np.array([9.0, 1.0, 8.0, 7.0, np.nan, np.inf])
-    assert smoothed(losses).tolist() == [9.0, 9.0, 8.0, 7.0, 8.0, INF]
+    assert smoothed(losses).tolist() == [8.0, 7.0, 8.0, INF, INF]
+    assert smoothed(np.array([9.0])).tolist() == []
 
 
 def test_targets_are_shares_of_the_drop():
@@ -57,21 +58,21 @@ def test_the_loss_before_training_is_the_median_over_runs():
 
 
 def test_times_by_hand():
-    """All begin at 3. Momentum's smoothed losses, from epoch 1: seed 0: 3 2 1 1; seed 1: 3 3 2 1; seed 2: 3 3 2.5 2.
-    Their lowest are 1, 1 and 2, of which two, more than half, reach 1: the hardest target; half way there is 2.
-    Half way is reached after 2, 3 and 4 epochs: a median of 3, 30 steps. 1 is reached after 3, 4 and never: 4."""
+    """All begin at 3. Momentum's smoothed losses: seed 0: 2 1 1 1; seed 1: 3 2 1 1; seed 2: 3 2.5 2 2. Their lowest are
+    1, 1 and 2, of which two, more than half, reach 1: the hardest target; half way there is 2.
+    Half way is reached after 1, 2 and 3 epochs: a median of 2, 20 steps. 1 is reached after 2, 3 and never: 3.
+    SGD's smoothed losses: 3 3 2 2, 3 2 2 3 and 3 3 3 3: half way after 3 epochs, 2 epochs and never."""
     fast = seeds_of("momentum", [3, 2, 1, 1, 1], [3, 3, 2, 1, 1], [3, 3, 2.5, 2, 2])
-    # SGD: smoothed 3 3 3 2, 3 3 2 2 and 3 3 3 3: half way after 4 epochs, 3 epochs and never.
     slow = seeds_of("sgd", [3, 3, 3, 2, 2], [3, 3, 2, 2, 3], [3, 3, 3, 3, 1])
     found = times_to_targets(*race(*fast, *slow), {"sgd": 0.1, "momentum": 0.1})
     assert (found.baseline, found.seeds) == ("momentum", (0, 1, 2))
     assert [one.loss for one in found.targets] == pytest.approx([2.0, 1.4, 1.1, 1.0])
     half, *_, whole = found.reached["momentum"]
-    assert (half.epochs, half.steps) == ((2, 3, 4), (20, 30, 40))
-    assert (half.median_epochs, half.median_steps, half.hits) == (3, 30, 3)
-    assert (whole.epochs, whole.median_epochs, whole.median_steps, whole.hits) == ((3, 4, INF), 4, 40, 2)
+    assert (half.epochs, half.steps) == ((1, 2, 3), (10, 20, 30))
+    assert (half.median_epochs, half.median_steps, half.hits) == (2, 20, 3)
+    assert (whole.epochs, whole.median_epochs, whole.median_steps, whole.hits) == ((2, 3, INF), 3, 30, 2)
     half, *_, whole = found.reached["sgd"]
-    assert (half.epochs, half.median_epochs, half.hits) == ((4, 3, INF), 4, 2)
+    assert (half.epochs, half.median_epochs, half.hits) == ((3, 2, INF), 3, 2)
     assert (whole.epochs, whole.median_steps, whole.hits) == ((INF, INF, INF), INF, 0)
 
 
@@ -84,12 +85,12 @@ def test_the_share_that_hits_has_its_wilson_interval():
 
 
 def test_the_median_s_interval_lies_between_two_seeds():
-    """Ten seeds reach 1 after 3, 4, ... 11 epochs and never. Both the first and last of ten leave 2 / 2^10 of chance,
-    the second and ninth (1 + 10) 2 / 2^10 = 2.1 %, the third and eighth 10.9 %, too much: 4 to 11 epochs."""
+    """Ten seeds reach 1 after 2, 3, ... 10 epochs and never. The first and last of ten leave 2 / 2^10 of chance,
+    the second and ninth (1 + 10) 2 / 2^10 = 2.1 %, the third and eighth 10.9 %, too much: 3 to 10 epochs."""
     late = [[3.0] * epoch + [1.0] * (12 - epoch) for epoch in range(2, 11)]
     never = [3.0] * 12
     reached = times_to_targets(*race(*seeds_of("adam", *late, never)), {"adam": 0.1}).reached["adam"][-1]
-    assert (reached.median_epochs, reached.low_steps, reached.high_steps) == (7.5, 40, 110)
+    assert (reached.median_epochs, reached.low_steps, reached.high_steps) == (6.5, 30, 100)
     few = times_to_targets(*race(*seeds_of("adam", *late[:5])), {"adam": 0.1}).reached["adam"][-1]
     assert math.isnan(few.low_steps)
     assert math.isnan(few.high_steps)
@@ -100,7 +101,7 @@ def test_of_an_even_number_of_runs_more_than_half_reach_the_hardest_target():
     even = seeds_of("adam", *([9.0, 9.0, lowest, lowest] for lowest in (4.0, 2.0, 1.0, 3.0)))
     found = times_to_targets(*race(*even), {"adam": 0.1})
     assert found.targets[-1].loss == 3.0
-    assert (found.reached["adam"][-1].hits, found.reached["adam"][-1].median_epochs) == (3, 3)
+    assert (found.reached["adam"][-1].hits, found.reached["adam"][-1].median_epochs) == (3, 2)
 
 
 def test_the_better_of_momentum_and_adam_is_the_baseline_else_the_leader():
@@ -117,12 +118,12 @@ def test_the_better_of_momentum_and_adam_is_the_baseline_else_the_leader():
 
 def test_a_loss_reached_before_a_run_diverged_was_reached():
     found = times_to_targets(*race(*seeds_of("adam", [9, 2, 2, math.nan], [9, 2, 2, 2])), {"adam": 0.1})
-    assert [one.epochs for one in found.reached["adam"]] == [(2.0, 2.0)] * 4
+    assert [one.epochs for one in found.reached["adam"]] == [(1.0, 1.0)] * 4
 
 
 def test_one_lucky_epoch_reaches_nothing():
     rows = seeds_of("adam", [9, 1, 9, 9, 9, 2, 2])
-    assert times_to_targets(*race(*rows), {"adam": 0.1}).reached["adam"][0].epochs == (6.0,)
+    assert times_to_targets(*race(*rows), {"adam": 0.1}).reached["adam"][0].epochs == (5.0,)
 
 
 def test_only_the_fresh_seeds_at_the_recommended_rates_are_told_of():

@@ -16,7 +16,7 @@ from ._verdict import judged_runs, of_stage
 BASELINES = ("momentum", "adam")
 # The easier targets, as shares of the drop from the loss before training to the hardest.
 SHARES = (0.5, 0.8, 0.95, 1.0)
-# Of so many epochs the middle loss must have reached the target: one lucky epoch has not.
+# Of so many epochs, one and its neighbours, the middle loss must be at the target: a lucky epoch alone is not.
 _SMOOTHED = 3
 
 
@@ -69,9 +69,9 @@ def times_to_targets(runs: pl.DataFrame, curves: pl.DataFrame, rates: Mapping[st
 
     runs, curves: a race's.  rates: each optimizer's recommended learning rate, the leader first.
     The hardest target is what more than half the runs of the better baseline (``BASELINES``), or else of the leader,
-    reach: the upper median of their lowest smoothed losses. A run has reached a loss at the end of the first epoch
-    after which its smoothed loss, the median of the last three epochs, is no higher; also where it diverged later,
-    since it could have been stopped there. The loss before training counts as that of the epochs before it.
+    reach: the upper median of their lowest smoothed losses. A run has reached a loss at the end of the first epoch at
+    which its smoothed loss (see ``smoothed``) is no higher; also where it diverged later, since it could have been
+    stopped there.
     None where no run ended.
     """
     fresh = judged_runs(of_stage(runs, CONFIRM))
@@ -108,7 +108,7 @@ def targets(untrained: float, hardest: float) -> tuple[Target, ...]:
 
 
 class _Curve(NamedTuple):
-    """A run's smoothed watched loss, (epochs + 1,), and the steps taken by then."""
+    """A run's smoothed watched loss after each epoch, and the steps taken by then: (epochs,)."""
 
     run: int
     seed: int
@@ -124,25 +124,27 @@ def _smoothed(runs: pl.DataFrame, curves: pl.DataFrame, name: str, rate: float) 
     for number, seed in own.select("run", "seed").iter_rows():
         curve = curves.filter(pl.col("run") == number).sort("epoch")
         loss = smoothed(curve["validation_loss"].to_numpy())
-        found.append(_Curve(number, seed, loss, curve["step"].to_numpy()))
+        found.append(_Curve(number, seed, loss, curve["step"].to_numpy()[1:]))
     return found
 
 
 def smoothed(watched: np.ndarray) -> np.ndarray:
-    """The median of the last three losses at each epoch, what is not finite being infinite.
+    """The median of each epoch's loss and its two neighbours', (epochs,); what is not finite is infinite.
 
-    watched: the loss before training and after each epoch, (epochs + 1,). The first stands in for those before it.
+    watched: the loss before training and after each epoch, (epochs + 1,). Beyond the end it is infinite, so that the
+    last epoch counts where the one before it does.
 
-    >>> smoothed(np.array([5.0, 1.0, 4.0, 3.0, np.nan])).tolist()
-    [5.0, 5.0, 4.0, 3.0, 4.0]
+    >>> smoothed(np.array([5.0, 1.0, 4.0, 2.0, 3.0])).tolist()
+    [4.0, 2.0, 3.0, 3.0]
     """
-    known = np.where(np.isfinite(watched), watched, np.inf)
-    padded = np.concatenate([np.repeat(known[:1], _SMOOTHED - 1), known])
-    return np.median(np.lib.stride_tricks.sliding_window_view(padded, _SMOOTHED), axis=1)
+    known = np.append(np.where(np.isfinite(watched), watched, np.inf), np.inf)
+    if len(known) < _SMOOTHED:
+        return np.empty(0)
+    return np.median(np.lib.stride_tricks.sliding_window_view(known, _SMOOTHED), axis=1)
 
 
 def _lowest(loss: np.ndarray) -> float:
-    return float(loss[1:].min()) if len(loss) > 1 else math.inf
+    return float(loss.min()) if len(loss) else math.inf
 
 
 def _upper_median(losses: Sequence[float]) -> float:
@@ -151,24 +153,18 @@ def _upper_median(losses: Sequence[float]) -> float:
 
 
 def _reached(name: str, target: Target, several: Sequence[_Curve]) -> Reached:
-    firsts = [_first(one.loss, target.loss) for one in several]
-    epochs = np.array([math.inf if first is None else first for first in firsts])
-    steps = np.array([math.inf if e is None else float(one.step[e]) for e, one in zip(firsts, several, strict=True)])
+    firsts = [np.flatnonzero(one.loss <= target.loss)[:1] for one in several]
+    epochs = np.array([first[0] + 1.0 if len(first) else math.inf for first in firsts])
+    steps = [float(one.step[first[0]]) if len(first) else math.inf for first, one in zip(firsts, several, strict=True)]
     hits = int(np.isfinite(epochs).sum())
     return Reached(
-        name, target, tuple(epochs.tolist()), tuple(steps.tolist()),
+        name, target, tuple(epochs.tolist()), tuple(steps),
         float(np.median(epochs)), float(np.median(steps)), *_order_interval(steps),
         hits, *_wilson(hits, len(several)),
     )  # fmt: skip
 
 
-def _first(loss: np.ndarray, target: float) -> int | None:
-    """The first epoch, from 1, at which the smoothed loss is at the target or below."""
-    there = np.flatnonzero(loss[1:] <= target)
-    return int(there[0]) + 1 if len(there) else None
-
-
-def _order_interval(times: np.ndarray) -> tuple[float, float]:
+def _order_interval(times: Sequence[float]) -> tuple[float, float]:
     """The median's interval between two of the times, which infinity cannot harm (Conover 1999, section 3.2)."""
     from scipy import stats
 
