@@ -146,6 +146,8 @@ def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
         if any(standing.at_edge for standing in race.verdict.leaderboard):
             console.print("* the end of its grid: a rate further out was not tried and may be better")
     console.print(race.outcome)
+    if race.recommendation:
+        console.print(race.recommendation.sentence)
     if race.winner and race.winner.test:
         console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
 

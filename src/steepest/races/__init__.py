@@ -11,6 +11,8 @@ from ._race import Estimate as Estimate
 from ._race import Race as Race
 from ._race import estimate as estimate
 from ._race import race as race
+from ._recommend import Recommendation as Recommendation
+from ._recommend import recommend as recommend
 from ._statistics import Comparison as Comparison
 from ._store import about as about
 from ._store import save as save

@@ -17,6 +17,7 @@ from ..training import Run, Settings, fit_instance, steps_per_epoch
 from ._choose import choose
 from ._execute import Crew, Ended
 from ._plan import CONFIRM, TUNE, Plan, plan_race, seconds_at_most
+from ._recommend import Recommendation, recommend
 from ._together import together
 from ._tune import tune
 from ._verdict import Verdict, judge, judged_runs, of_stage, rate
@@ -89,6 +90,11 @@ class Race:
             lost = "Every run" if all_lost else "At every learning rate half the runs or more"
             why = f"{lost} diverged: race again with smaller learning rates, such as {_smaller(self.plan)}."
         return why if self.complete else _partial(why, self.runs, self.plan)
+
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """What to use, with its ranges and as code to paste; None where there is no verdict."""
+        return recommend(self.plan, self.runs, self.verdict)
 
     def __repr__(self) -> str:
         ended = f"{len(self.runs)} of {len(self.plan)} runs in {self.seconds:.1f} s"

@@ -44,6 +44,7 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
         **about(race.problem, race.plan),
         "partial": not race.complete,
         "verdict": {**race.verdict.to_json(), "seeds": _judged_seeds(race)} if race.verdict else None,
+        "recommendation": race.recommendation.to_json() if race.recommendation else None,
         "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
     }
     made = _made(command, race.seconds) | {"step_seconds": dict(race.step_seconds)}
