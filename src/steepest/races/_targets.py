@@ -165,7 +165,7 @@ def _reached(name: str, target: Target, several: Sequence[_Curve]) -> Reached:
 
 
 def _order_interval(times: Sequence[float]) -> tuple[float, float]:
-    """The median's interval between two of the times, which infinity cannot harm (Conover 1999, section 3.2)."""
+    """The median's interval between two of the times, which infinity cannot harm (Conover 1999, chapter 3)."""
     from scipy import stats
 
     with warnings.catch_warnings():
