@@ -1,5 +1,10 @@
 """Plan runs, run them all, judge them, keep them."""
 
+from ._across import Across as Across
+from ._across import across as across
+from ._budget import Budget as Budget
+from ._budget import budget_curve as budget_curve
+from ._budget import budget_curves as budget_curves
 from ._execute import Ended as Ended
 from ._journal import Journal as Journal
 from ._journal import grown as grown
@@ -7,6 +12,10 @@ from ._plan import Plan as Plan
 from ._plan import learning_rate_grid as learning_rate_grid
 from ._plan import plan_race as plan_race
 from ._plan import workers as workers
+from ._profile import R_MAX as R_MAX
+from ._profile import Profile as Profile
+from ._profile import Task as Task
+from ._profile import performance_profile as performance_profile
 from ._race import Estimate as Estimate
 from ._race import Race as Race
 from ._race import estimate as estimate
@@ -18,6 +27,11 @@ from ._store import about as about
 from ._store import save as save
 from ._store import save_fit as save_fit
 from ._store import save_race as save_race
+from ._targets import Reached as Reached
+from ._targets import Target as Target
+from ._targets import TimesToTargets as TimesToTargets
+from ._targets import times_to_targets as times_to_targets
+from ._targets import untrained_loss as untrained_loss
 from ._verdict import Standing as Standing
 from ._verdict import Verdict as Verdict
 from ._verdict import judge as judge
