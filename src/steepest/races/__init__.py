@@ -1,6 +1,5 @@
 """Plan runs, run them all, judge them, keep them."""
 
-from ._across import Across as Across
 from ._across import across as across
 from ._budget import Budget as Budget
 from ._budget import budget_curve as budget_curve
