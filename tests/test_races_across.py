@@ -51,7 +51,7 @@ def test_a_first_race_that_diverged_is_worse():
     (one,) = across({"adam": {"a": np.full(8, math.inf), "b": LOW}})["adam"]
     assert (one.p, one.relation) == (2 / 256, "better")
     (both,) = across({"adam": {"a": np.full(8, math.inf), "b": np.full(8, math.inf)}})["adam"]
-    assert (both.median, both.relation) == (0, "undecided")
+    assert (both.median, both.relation) == (0, "equal")
 
 
 def test_what_one_race_alone_ran_is_left_out():

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._statistics import LEVEL, MARGIN, Comparison, compare, holm
+from ._statistics import MARGIN, Comparison, compare, holm, relation
 
 
 def across(losses: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, tuple[Comparison, ...]]:
@@ -17,13 +17,14 @@ def across(losses: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, tuple[Co
     ``optimizer`` is the race's name, and ``relation`` may be "better", too. All that is compared shares one adjustment
     after Holm, so that the chance of any false claim stays below 5 %.
     """
-    margins = {what: _margin(next(iter(by_race.values()))) for what, by_race in losses.items() if len(by_race) > 1}
-    beside = {what: compare(losses[what], next(iter(losses[what])), margin=margin) for what, margin in margins.items()}
+    several = {what: list(by_race.items()) for what, by_race in losses.items() if len(by_race) > 1}
+    margins = {what: _margin(first) for what, [(_, first), *_] in several.items()}
+    beside = {what: compare(losses[what], first, margin=margins[what]) for what, [(first, _), *_] in several.items()}
     adjusted = iter(holm([one.p for others in beside.values() for one in others]))
     told = {}
-    for what, others in beside.items():
-        unit = margins[what] * abs(float(np.median(next(iter(losses[what].values()))))) if margins[what] else 0.0
-        told[what] = tuple(_settled(replace(one, adjusted=next(adjusted)), unit) for one in others)
+    for what, [(_, first), *_] in several.items():
+        unit = margins[what] * abs(float(np.median(first))) if margins[what] else 0.0
+        told[what] = tuple(_settled(one, next(adjusted), unit) for one in beside[what])
     return told
 
 
@@ -32,10 +33,10 @@ def _margin(first: np.ndarray) -> float:
     return MARGIN if np.isfinite(np.median(first)) else 0.0
 
 
-def _settled(one: Comparison, unit: float) -> Comparison:
+def _settled(one: Comparison, adjusted: float, unit: float) -> Comparison:
     """A comparison's relation where either side may be better, and by the p that all comparisons share."""
-    if one.relation == "equal":
-        return one
-    if one.adjusted > LEVEL or abs(one.median) <= unit:
-        return replace(one, relation="undecided")
-    return replace(one, relation="worse" if one.median > 0 else "better", more_seeds=None)
+    d = np.array(one.differences)
+    told = relation(d, (one.median, one.low, one.high), adjusted, unit)
+    if relation(-d, (-one.median, -one.high, -one.low), adjusted, unit) == "worse":
+        told = "better"
+    return replace(one, adjusted=adjusted, relation=told, more_seeds=one.more_seeds if told == "undecided" else None)
