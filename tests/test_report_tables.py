@@ -71,7 +71,7 @@ def test_latex_is_a_booktabs_table_of_the_same(race):
     assert lines[0] == "% Needs \\usepackage{booktabs}."
     assert [line.strip() for line in lines[1:3]] == ["\\begin{table}", "\\centering"]
     assert lines[3].startswith("  \\caption{Validation cross-entropy in nats on wine")
-    assert "the 95 \\% BCa interval" in lines[3]
+    assert "the 95 \\% interval" in lines[3]
     assert lines[4] == "  \\begin{tabular}{lrrrrrr}"
     rows = [line.strip() for line in lines[5:]]
     assert rows[0] == "\\toprule"
@@ -137,6 +137,16 @@ def test_an_unconfirmed_race_claims_no_differences(tmp_path):
     assert "**" not in told
     assert "median over 3 tuning seeds (0 to 2)" in lines[-1]
     assert "Unconfirmed: the rates were chosen on these very seeds" in lines[-1]
+
+
+def test_a_difference_over_too_few_seeds_has_no_interval(race):
+    def few(facts):
+        facts["verdict"]["leaderboard"][2]["comparison"] |= {"low": None, "high": None, "median": -0.5}
+        return facts
+
+    change(race, "race.json", few)
+    assert cells_of(markdown(race).split("\n")[4])[3] == "-0.5"
+    assert r"SGD & $0.1$ & $0.05$ & $-0.5$ & $2\times10^{-7}$ & " in latex(race)
 
 
 @pytest.mark.parametrize("make", [markdown, latex])

@@ -91,9 +91,9 @@ def _cells(rank: dict[str, Any], seeds: int, *, paired: bool) -> list[str]:
     cells = [_on_one_line(proper_name(rank["optimizer"])), rate(rank["learning_rate"]) + edge, _loss(rank["median"])]
     beside = rank.get("comparison")
     if beside:
-        cells.append(f"{number(beside['median'])} {_between(beside['low'], beside['high'])}")
+        cells.append(_with_interval(beside["median"], beside["low"], beside["high"]))
         cells.append(number(beside["adjusted"]))
-        cells.append(f"{number(beside['beaten'])} {_between(beside['beaten_low'], beside['beaten_high'])}")
+        cells.append(_with_interval(beside["beaten"], beside["beaten_low"], beside["beaten_high"]))
     elif paired:
         cells += ["—"] * len(_PAIRED)
     return [*cells, str(seeds)]
@@ -104,8 +104,9 @@ def _loss(median: float | None) -> str:
     return "∞" if median is None else number(median)
 
 
-def _between(low: float | None, high: float | None) -> str:
-    return f"[{number(low)}, {number(high)}]"
+def _with_interval(value: float, low: float | None, high: float | None) -> str:
+    """A number with its interval, which too few seeds have not."""
+    return f"{number(value)} [{number(low)}, {number(high)}]" if low is not None and high is not None else number(value)
 
 
 def _caption(record: Record, seeds: Sequence[int], *, paired: bool) -> str:
@@ -114,11 +115,11 @@ def _caption(record: Record, seeds: Sequence[int], *, paired: bool) -> str:
     unit = f" in {metric['unit']}" if metric.get("unit") else ""
     kind = "fresh seed" if verdict.get("confirmed") else "tuning seed"
     what = f"{upper_first(metric.get('name') or 'loss')}{unit} on {facts['data'].get('name', 'the data')}"
-    over = f"median over {count(len(seeds), kind)} ({_seeds(seeds)}) at each optimizer's recommended learning rate"
-    told = [f"{what} (lower is better): {over}."]
+    over = f"median over {count(len(seeds), kind)} ({seeds_in_words(seeds)})"
+    told = [f"{what} (lower is better): {over} at each optimizer's recommended learning rate."]
     if paired:
         told += [
-            "Differences are paired by seed, with the 95 % BCa interval of their median; p is of the sign-flip test, "
+            "Differences are paired by seed, with the 95 % interval of their median; p is of the sign-flip test, "
             "adjusted after Holm; P(worse) is the share of seeds on which the leader was better, with its 95 % Wilson "
             "interval. Bold: not shown to be worse than the leader."
         ]
@@ -131,10 +132,10 @@ def _caption(record: Record, seeds: Sequence[int], *, paired: bool) -> str:
     return _on_one_line(" ".join([*told, f"steepest {facts.get('steepest', '')}".strip() + "."]))
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def seeds_in_words(seeds: Sequence[int]) -> str:
     """Seeds as a range where they follow one another.
 
-    >>> _seeds([3, 4, 5, 6]), _seeds([1, 5]), _seeds([7])
+    >>> seeds_in_words([3, 4, 5, 6]), seeds_in_words([1, 5]), seeds_in_words([7])
     ('3 to 6', '1, 5', '7')
     """
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
