@@ -42,7 +42,7 @@ def changes() -> dict[str, tuple[Callable[[], object], Callable[[], object]]]:
         return lambda: st.fit(problem, optimizer, epochs=epochs, patience=patience, seed=seed)
 
     def raced(rates: tuple[float, ...], seeds: tuple[int, ...]) -> Callable[[], object]:
-        return lambda: st.race(problem, ["sgd", "adam"], learning_rates=rates, seeds=seeds, epochs=3)
+        return lambda: st.race(problem, ["sgd", "adam"], learning_rates=rates, seeds=seeds, confirm_seeds=0, epochs=3)
 
     adam, momentum = fitted(st.Adam()), fitted(st.Momentum())
     return {

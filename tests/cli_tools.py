@@ -14,7 +14,7 @@ from steepest.cli import main
 
 # Enough to go through everything and small enough to compile at once.
 TINY = ("--epochs", "2", "--hidden", "4")
-TINY_RACE = (*TINY, "--optimizers", "sgd", "--learning-rates", "0.1", "--seeds", "1")
+TINY_RACE = (*TINY, "--optimizers", "sgd", "--learning-rates", "0.1", "--seeds", "1", "--confirm-seeds", "0")
 
 
 class Said(NamedTuple):

@@ -176,10 +176,13 @@ def test_constant_and_empty_columns_are_left_out_with_a_note(shell):
 def test_a_dry_run_says_how_many_runs_and_how_long_and_writes_nothing(shell):
     told = shell.works("race", "wine", *TINY, "--learning-rates", "2", "--optimizers", "sgd,adam", "--dry-run")
     assert re.search(
-        r"^12 runs: 2 optimizers x 2 learning rates x 3 seeds, up to 2 epochs each; about \d+ s", told, re.M
+        r"^52 runs: 2 optimizers x 2 learning rates x 3 seeds, then the chosen and the usual rate of each x 10 fresh "
+        r"seeds, up to 2 epochs each; at most \d+ s",
+        told,
+        re.M,
     )
     one = shell.works("race", "wine", *TINY_RACE, "--epochs", "1", "--dry-run")
-    assert re.search(r"^1 run: 1 optimizer x 1 learning rate x 1 seed, up to 1 epoch each; about \d+ s", one, re.M)
+    assert re.search(r"^1 run: 1 optimizer x 1 learning rate x 1 seed, up to 1 epoch each; at most \d+ s", one, re.M)
     assert list(shell.place.iterdir()) == []
 
 
@@ -195,7 +198,7 @@ def test_quiet_says_only_the_result(shell):
 
 def test_without_a_terminal_progress_is_plain_lines(shell, monkeypatch):
     monkeypatch.setattr(_progress, "_PLAIN_SECONDS", -1.0)
-    told = shell.works("race", "wine", *TINY, "--learning-rates", "3", "--optimizers", "sgd", "--seeds", "1")
+    told = shell.works("race", "wine", *TINY_RACE, "--learning-rates", "3")
     lines = [line for line in told.splitlines() if " of 3 runs; " in line]
     assert [line.split()[0] for line in lines] == ["1", "2", "3"]
     assert "\r" not in told
@@ -211,23 +214,39 @@ def test_names_that_are_taken_are_counted_up(shell):
 
 
 def test_the_kept_command_repeats_the_race(shell):
-    shell.works("race", "wine", *TINY, "--optimizers", "sgd,adam", "--learning-rates", "2", "--seeds", "3,1")
-    command = shlex.split(facts(shell.place / "race-wine")["command"])
+    asked = ("--optimizers", "sgd,adam", "--learning-rates", "2", "--seeds", "3,1", "--confirm-seeds", "2")
+    shell.works("race", "wine", *TINY, *asked)
+    command = shlex.split(facts(shell.place / "race-wine", "made.json")["command"])
     assert command[0] == "steepest"
     shell.works(*command[1:])
     first, second = (pl.read_parquet(shell.place / name / "runs.parquet") for name in ("race-wine", "race-wine-2"))
-    assert first.drop("seconds").equals(second.drop("seconds"))
-    assert set(first["seed"]) == {1, 3}
+    assert first.equals(second)
+    assert set(first["seed"]) == {1, 3, 4, 5}
+    for name in ("race.json", "curves.parquet", "model/weights.safetensors"):
+        assert (shell.place / "race-wine" / name).read_bytes() == (shell.place / "race-wine-2" / name).read_bytes()
 
 
 def test_the_leaderboard_fits_80_columns_and_explains_its_mark(shell, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    told = shell.works("race", "diabetes", *TINY, "--seeds", "1", "--quiet", "--learning-rates", "1e-4,3.16e-4")
+    rates = ("--seeds", "1", "--quiet", "--learning-rates", "1e-4,3.16e-4")
+    told = shell.works("race", "diabetes", *TINY, *rates, "--confirm-seeds", "0")
     head, *rows = told.splitlines()[1:11]
     for column in ("learning rate", "median", "lowest", "highest", "at usual rate", "diverged"):
         assert column in head
     assert [re.fullmatch(r"[A-Z]\w+ +[\d.e-]+\* .* \d of 2", row) is not None for row in rows] == [True] * 9
     assert "\n* the end of its grid: a rate further out was not tried and may be better\n" in told
+
+
+def test_a_confirmed_leaderboard_tells_each_difference_with_its_interval(shell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    told = shell.works("race", "wine", *TINY, "--seeds", "1", "--quiet", "--learning-rates", "2", "--confirm-seeds", "6")
+    head, best, *rows = told.splitlines()[1:11]
+    for column in ("learning rate", "median", "above the best", "95 % interval", " p ", "at usual", "diverged"):
+        assert column in head
+    assert " best " in best
+    for row in rows:
+        assert len(row) <= 80
+        assert re.search(r" -?[\d.e-]+ +-?[\d.e-]+ to -?[\d.e-]+ +[\d.e-]+ +(worse|equal|undecided) ", row)
 
 
 def test_a_report_is_drawn_again(shell):
@@ -241,7 +260,7 @@ def test_a_report_is_drawn_again(shell):
 
 def test_a_race_in_which_every_run_diverges_is_told_and_kept(shell):
     told = shell.works("race", "wine", *TINY_RACE, "--learning-rates", "1e6,1e7", "--out", "race")
-    assert "Every run diverged: race again with smaller learning rates." in told
+    assert "Every run diverged: race again with smaller learning rates, such as 10000,100000." in told
     assert facts(shell.place / "race")["verdict"] is None
     assert "diverged" in (shell.place / "race" / "report.html").read_text()
 

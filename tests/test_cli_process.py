@@ -70,7 +70,7 @@ def test_on_a_terminal_one_line_changes(tmp_path):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     race = subprocess.Popen(
-        [*COMMAND, "race", "wine", "--hidden", "none", "--optimizers", "sgd", "--seeds", "3", "--out", "race"],
+        [*COMMAND, "race", "wine", "--hidden", "none", "--optimizers", "sgd", "--confirm-seeds", "0", "--out", "race"],
         cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
@@ -118,11 +118,12 @@ def interrupt(race, seconds: float):
 
 
 def test_ctrl_c_in_a_race_keeps_and_marks_what_has_run(tmp_path):
-    long = ("--epochs", "20000", "--patience", "0", "--learning-rates", "100", "--seeds", "1")
+    long = ("--epochs", "20000", "--patience", "0", "--learning-rates", "100", "--seeds", "1", "--full")
+    long += ("--confirm-seeds", "0")
     race = start_race(tmp_path, "--optimizers", "sgd", "--hidden", "none", *long)
     told, err = interrupt(race, 4)
     assert (race.returncode, err) == (130, "")
-    assert told.rstrip().endswith("Report: race/report.html")
+    assert told.endswith("Report: race/report.html\nGo on with it by the same command and --resume.\n")
     facts = json.loads((tmp_path / "race" / "race.json").read_text())
     assert facts["partial"] is True
     runs = pl.read_parquet(tmp_path / "race" / "runs.parquet")
@@ -157,6 +158,6 @@ def test_a_race_in_another_process_gives_the_same_bytes(tmp_path, monkeypatch, c
     raced = process("race", "wine", *TINY_RACE, "--seeds", "2", "--out", "theirs", cwd=tmp_path)
     assert raced.returncode == 0, raced.stderr
     Shell(tmp_path, monkeypatch, capsys).works("race", "wine", *TINY_RACE, "--seeds", "2", "--out", "ours")
-    ours, theirs = (pl.read_parquet(tmp_path / name / "runs.parquet").drop("seconds") for name in ("ours", "theirs"))
+    ours, theirs = (pl.read_parquet(tmp_path / name / "runs.parquet") for name in ("ours", "theirs"))
     assert ours.equals(theirs)
     assert (tmp_path / "ours/curves.parquet").read_bytes() == (tmp_path / "theirs/curves.parquet").read_bytes()

@@ -22,7 +22,7 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     if os.path.lexists(target):
         kind = "directory" if target.is_dir() else "file"
         raise InputError(f"The output {kind} '{target}' exists already. Give another --out, or remove it first.")
-    with _parents(target), explained(target):
+    with parents(target), explained(target):
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
         try:
             yield temporary
@@ -62,7 +62,7 @@ def new_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _parents(target: Path) -> Iterator[None]:
+def parents(target: Path) -> Iterator[None]:
     """The directories above *target*; those that were made for it go again when the block fails."""
     missing = [parent for parent in target.parents if not os.path.exists(parent)]
     for parent in target.parents:

@@ -20,9 +20,10 @@ class Line:
         self._told = time.monotonic()
 
     def show(self, done: int, told: str) -> None:
-        """So many are done, and this is to be told."""
+        """So many are done, and this is to be told; of more than were expected, where more have come."""
+        self._of = max(self._of, done)
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, told=told)
+            self._bar.update(self._task, completed=done, total=self._of, told=told)
         elif time.monotonic() - self._told > _PLAIN_SECONDS:
             self._told = time.monotonic()
             self._console.print(f"{done} of {self._of} {self._noun}; {told}", highlight=False)

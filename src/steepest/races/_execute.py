@@ -60,6 +60,10 @@ class Crew:
         """Whether somebody has said Ctrl-C."""
         return self._stop.is_set()
 
+    def stop(self) -> None:
+        """Train no more."""
+        self._stop.set()
+
     def instance(self, seed: int) -> Instance:
         """The problem at a seed, made once."""
         if seed not in self._instances:

@@ -7,14 +7,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import polars as pl
 from filelock import FileLock, Timeout
 
 from ..errors import InputError
-from ..files import explained, umask
+from ..files import explained, parents, umask
 from ._execute import Ended
 from ._plan import Plan
 from ._race import RUN_SCHEMA
@@ -52,22 +51,34 @@ class Journal:
         if self._resume and not self._directory.is_dir():
             raise InputError(f"There is no race in '{self._directory}' to go on with. Leave out --resume to begin one.")
         self._home = self._directory / _HOME
-        with explained(self._directory):
-            self._directory.mkdir(parents=True, exist_ok=True)
-            self._home.mkdir(exist_ok=True)
-        self._lock = FileLock(self._home / "lock")
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise InputError(
-                f"Another race is running in '{self._directory}'. Wait for it to end, or give another --out."
-            ) from None
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(parents(self._directory))
+            stack.callback(self._leave_no_empty_directory)
+            with explained(self._directory):
+                self._home.mkdir(parents=True, exist_ok=True)
+                lock = FileLock(self._home / "lock")
+                try:
+                    lock.acquire(blocking=False)
+                except Timeout:
+                    raise InputError(
+                        f"Another race is running in '{self._directory}'. Wait for it to end, or give another --out."
+                    ) from None
+            stack.callback(lock.release)
+            stack.callback(self._leave_nothing_idle)
             self._open()
-        except BaseException:
-            self._lock.release()
-            raise
+            stack.callback(self._file.close)
+            self._stack = stack.pop_all()
         return self
+
+    def _leave_nothing_idle(self) -> None:
+        runs = self._home / _RUNS
+        if not runs.exists() or not runs.stat().st_size:  # there is nothing to go on with
+            shutil.rmtree(self._home, ignore_errors=True)
+
+    def _leave_no_empty_directory(self) -> None:
+        if not self._was_there:
+            with contextlib.suppress(OSError):
+                self._directory.rmdir()
 
     def _open(self) -> None:
         spec, runs = self._home / _SPEC, self._home / _RUNS
@@ -125,15 +136,8 @@ class Journal:
             if path.name != "lock":
                 path.rmdir() if path.is_dir() else path.unlink()
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._file.close()
-        self._lock.release()
-        unfinished = (self._home / _RUNS).exists() and (self._home / _RUNS).stat().st_size
-        if not unfinished:
-            shutil.rmtree(self._home, ignore_errors=True)
-            if not self._was_there:
-                with contextlib.suppress(OSError):
-                    self._directory.rmdir()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        self._stack.__exit__(kind, error, trace)
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -175,7 +179,7 @@ _CURVES = {"epoch": pl.Int32, "step": pl.Int32, "train_loss": pl.Float64, "valid
 def _read_results(directory: Path) -> dict[int, Ended]:
     """The runs of a race that has ended."""
     try:
-        runs = pl.read_parquet(directory / "runs.parquet").select(RUN_SCHEMA)
+        runs = pl.read_parquet(directory / "runs.parquet").select(list(RUN_SCHEMA))
         curves = pl.read_parquet(directory / "curves.parquet").partition_by("run", as_dict=True)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(f"The race in '{directory}' is damaged ({error}). Race again with another --out.") from error
