@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from statsmodels.stats.multitest import multipletests
 
 from steepest.races._statistics import (
     compare,
@@ -197,6 +198,12 @@ def test_a_drawn_p_is_never_zero(count):
 )
 def test_holm_by_hand(p, expected):
     assert holm(p) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 35])
+def test_holm_against_statsmodels(count):
+    p = np.round(np.random.default_rng(count).uniform(size=count) ** 3, 2)  # some are equal
+    assert holm(p.tolist()) == pytest.approx(multipletests(p, method="holm")[1].tolist(), abs=1e-15)
 
 
 @pytest.mark.parametrize(
