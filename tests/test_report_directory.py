@@ -7,7 +7,7 @@ import pytest
 from steepest.errors import InputError
 from steepest.reports import report
 
-from .report_tables import change, fit_directory, race_directory
+from .report_tables import change, confirmed_directory, fit_directory, race_directory
 
 
 @pytest.fixture
@@ -57,8 +57,43 @@ def test_bytes_that_are_not_text(race):
 
 
 def test_a_newer_format(race):
-    change(race, "race.json", lambda facts: facts | {"format": 2})
+    change(race, "race.json", lambda facts: facts | {"format": 3})
     assert "update steepest" in refused(race)
+
+
+@pytest.mark.parametrize("text", [None, "", "[1]"])
+def test_a_race_without_what_was_kept_apart(tmp_path, text):
+    race = confirmed_directory(tmp_path / "race", fresh=1)
+    (race / "made.json").unlink()
+    if text is not None:
+        (race / "made.json").write_text(text)
+    assert "made.json" in refused(race)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("winners", None, "verdict.winners"),
+        ("margin", "1 %", "verdict.margin"),
+        ("leaderboard", [1], "verdict.leaderboard. is not an object"),
+    ],
+)
+def test_a_verdict_of_the_wrong_kind(tmp_path, key, value, said):
+    race = confirmed_directory(tmp_path / "race", fresh=1)
+    change(race, "race.json", lambda facts: facts | {"verdict": facts["verdict"] | {key: value}})
+    assert said in refused(race)
+
+
+def test_a_comparison_that_is_not_whole(tmp_path):
+    race = confirmed_directory(tmp_path / "race", fresh=1)
+    change(race, "race.json", without("verdict", "leaderboard", 1, "comparison", "adjusted"))
+    assert "verdict.leaderboard.comparison.adjusted' is missing" in refused(race)
+
+
+def test_fresh_seeds_that_are_not_the_same_for_all(tmp_path):
+    race = confirmed_directory(tmp_path / "race", fresh=2)
+    change(race, "runs.parquet", lambda rows: [*rows[:-1], rows[-1] | {"seed": 99}])
+    assert "not run on the same fresh seeds" in refused(race)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from steepest.reports import report
 from steepest.reports._style import STYLES, contrast, text_color
 
-from .report_tables import change, fit_directory, race_directory, regression
+from .report_tables import change, confirmed_directory, fit_directory, race_directory, regression
 from .tables import quickest
 
 HOSTILE = "</script><script>alert(1)</script>"
@@ -26,7 +26,8 @@ class Page(html.parser.HTMLParser):
         super().__init__()
         self.source, self.elements, self.text, self.scripts, self._inside = source, [], "", [], None
         self.feed(source)
-        self.figures = {a["id"]: json.loads(t) for a, t in self.scripts if a.get("type") == "application/json"}
+        data = {a["id"]: json.loads(t) for a, t in self.scripts if a.get("type") == "application/json"}
+        self.runs, self.figures = data.pop("runs-data", None), data
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
@@ -70,9 +71,39 @@ def page(race):
     return draw(race)
 
 
+@pytest.fixture(scope="module")
+def confirmed(tmp_path_factory):
+    return confirmed_directory(tmp_path_factory.mktemp("confirmed"))
+
+
+def test_a_confirmed_race_shows_its_winners_and_every_seed(confirmed):
+    page = draw(confirmed)
+    parts = ["Leaderboard", "Seed by seed", "Learning-rate sensitivity", "Loss curves", "Recommended model"]
+    assert re.findall(r"<h2[^>]*>([^<]+)</h2>", page.source)[:5] == parts
+    chips = re.search(r'<ul class="chips".*?</ul>', page.source, re.S)[0]
+    assert re.sub(r"<[^>]*>", " ", chips).split() == ["Adam", "recommended", "RMSProp"]
+    assert "unconfirmed" not in page.text
+    assert "fresh seeds: below" not in page.text
+    assert {"differences-data", "strips-data"} <= set(page.figures)
+    assert len(page.having(role="img")) == len(page.figures) + 1
+    head = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page.source)[:10]
+    assert head[4:8] == ["Difference to the leader", "Adjusted p", "P(leader better)", "So it is"]
+    assert head[8:] == ["Loss at the usual rate", "µs a step"]
+    assert "Nadeau &amp; Bengio" in page.source
+    assert "Hollow marks are rates that were dropped on the way" in page.text
+    assert len(page.runs["curves"]) == len(page.runs["runs"]) == 69
+
+
+@pytest.mark.parametrize(("fresh", "said"), [(5, True), (6, False)])
+def test_fewer_than_six_fresh_seeds_are_a_badge(tmp_path, fresh, said):
+    page = draw(confirmed_directory(tmp_path, fresh=fresh))
+    assert ("only 5 fresh seeds: below 6 no difference can be significant" in page.text) is said
+
+
 def test_a_race_shows_its_verdict_and_every_part_in_order(page):
     assert re.search(r"<h1>Use Nadam at a learning rate of 0.001", page.source)
-    parts = ["Leaderboard", "Learning-rate curves", "Loss curves", "Recommended model", "How it was done"]
+    parts = ["Leaderboard", "Learning-rate sensitivity", "Loss curves", "Recommended model", "How it was done"]
+    parts += ["A run's curves"]
     assert re.findall(r"<h2[^>]*>([^<]+)</h2>", page.source) == parts
     assert "unconfirmed: 3 tuning seeds; differences may be luck" in page.text
     assert "partial" not in page.text
@@ -112,7 +143,7 @@ def test_every_chart_has_a_text_alternative_and_its_numbers(page):
     assert all(a["aria-label"].endswith(".") and re.search(r"\d", a["aria-label"]) for a in plots)
     assert {a["data-figure"] for a in plots} == set(page.figures)
     assert len({a["id"] for _, a in page.elements if "id" in a}) == len([1 for _, a in page.elements if "id" in a])
-    assert len(page.tags("details")) == 3
+    assert len(page.tags("details")) == 4
     assert all("scope" in a for a in page.tags("th"))
     assert page.tags("html") == [{"lang": "en"}]
     assert {"header", "main", "footer", "h1"} <= {tag for tag, _ in page.elements}
@@ -120,7 +151,7 @@ def test_every_chart_has_a_text_alternative_and_its_numbers(page):
 
 def test_the_page_asks_the_network_for_nothing(page):
     without = page.source.replace(page.scripts[-2][1], "")
-    assert len(without) < 400_000
+    assert len(without) < 500_000
     assert not re.search(r"https?:|//cdn|@import|url\(", without)
     assert not [a for _, a in page.elements if {"src", "srcset", "data", "poster"} & set(a)]
     assert [a["href"] for _, a in page.elements if "href" in a] == ["#main"]
@@ -143,7 +174,7 @@ def test_hostile_names_stay_text(tmp_path):
 
     page = draw(change(tmp_path, "race.json", rename))
     assert "alert(1)" not in "".join(text for a, text in page.scripts if a.get("type") != "application/json")
-    assert len([1 for a, _ in page.scripts if "nonce" in a]) == len(page.scripts) - len(page.figures) == 2
+    assert len([1 for a, _ in page.scripts if "nonce" in a]) == len(page.scripts) - len(page.figures) - 1 == 2
     assert not page.tags("a")[1:]
     assert HOSTILE in page.text
     embedded = "".join(text for a, text in page.scripts if a.get("type") == "application/json")
@@ -306,19 +337,65 @@ def test_each_optimizer_is_told_apart_by_color_whatever_the_eye(sight):
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) >= 20
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+def browse(file, tmp_path) -> str:
+    """The page as a browser has it once its scripts have run."""
+    quiet = ["--disable-gpu", "--disable-background-networking", "--no-first-run", f"--user-data-dir={tmp_path / 'me'}"]
+    command = ["chromium", "--headless", "--no-sandbox", *quiet, "--virtual-time-budget=5000", "--dump-dom"]
+    return subprocess.run([*command, f"file://{file}"], capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+needs_browser = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+
+
+@needs_browser
 def test_a_browser_draws_every_chart(race, tmp_path):
     report(race)
-    command = [
-        "chromium",
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--no-first-run",
-    ]
-    command += [f"--user-data-dir={tmp_path}", "--virtual-time-budget=5000", "--dump-dom", f"file://{race}/report.html"]
-    seen = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    seen = browse(race / "report.html", tmp_path)
     plots = [a for a in Page(seen).having(role="img") if "data-figure" in a]
     assert all("js-plotly-plot" in a["class"] for a in plots)
     assert seen.count('class="points"') >= 9
+
+
+# What a reader does, as a script: presses the button, chooses a run, then clicks a mark of the differences.
+VISIT = """
+const wait = () => new Promise(done => setTimeout(done, 300)), note = name => {
+  const seen = document.createElement("p");
+  seen.className = "seen";
+  const about = document.getElementById("run-about").textContent;
+  seen.textContent = `${name}: ${document.getElementById("run").open} ${about}`;
+  document.body.append(seen);
+};
+(async () => {
+  document.querySelector(".open-run").click();
+  note("button");
+  document.querySelector(".close").click();
+  note("closed");
+  const box = document.getElementById("differences"), trace = box.data.find(one => one.name === "run");
+  box.emit("plotly_click", {points: [{customdata: trace.customdata[2]}]});
+  await wait();
+  note("mark");
+  const pick = document.getElementById("run-pick");
+  pick.value = pick.options[0].value;
+  pick.dispatchEvent(new Event("change"));
+  note("picked");
+  note(document.getElementById("run-plot").className + document.querySelectorAll("#run tbody tr").length);
+  note(`joined ${box.data.find(one => one.name === "linked").x.length}`);
+})();
+"""
+
+
+@needs_browser
+def test_a_click_on_a_run_opens_its_curves_and_so_does_the_keyboard(confirmed, tmp_path):
+    source = report(confirmed).read_text(encoding="utf-8")
+    nonce = re.search(r'<script nonce="(\w+)">', source)[1]
+    visited = tmp_path / "visited.html"
+    visited.write_text(source.replace("</body>", f'<script nonce="{nonce}">{VISIT}</script></body>'), encoding="utf-8")
+    seen = re.findall(r'<p class="seen">(.*?)</p>', browse(visited, tmp_path))
+    # The model that was kept is of a tuning run here.
+    assert re.match(r"button: true Adam at a learning rate of [\de.-]+, tuning seed 0, loss ", seen[0])
+    assert seen[1].startswith("closed: false")
+    assert seen[2].startswith("mark: true RMSProp at a learning rate of 3.16e-4, fresh seed 5, loss ")
+    assert "The validation loss begins at 1." in seen[2]
+    assert seen[3].startswith("picked: true Adam")
+    assert seen[4].startswith("plot js-plotly-plot20: ")
+    assert seen[5].startswith("joined 2: ")

@@ -23,7 +23,22 @@ _Kinds = dict[str, tuple[type, ...]]
 _NUMBER = (int, float, NoneType)
 _RANK: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
 _RANK |= {"runs": (int,), "diverged": (int,)}
+_RANK |= {"plateau": (list, NoneType), "comparison": (dict, NoneType), "tuning": (dict, NoneType)}
+_COMPARED: _Kinds = {"differences": (list,), "relation": (str,), "more_seeds": (int, NoneType)}
+_COMPARED |= dict.fromkeys(("median", "low", "high", "p", "adjusted", "beaten", "beaten_low", "beaten_high"), _NUMBER)
 _VERDICT: _Kinds = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,), "seeds": (list, NoneType)}
+_VERDICT |= {"optimizer": (str,), "winners": (list,), "decided": (bool,), "more_seeds": (int, NoneType)}
+_VERDICT |= {"reason": (str,), "margin": _NUMBER}
+# What a verdict of format 1 lacks: it knew no fresh seeds.
+_RANK_LACKS: dict[str, Any] = {"plateau": None, "comparison": None, "tuning": None}
+_VERDICT_LACKS: dict[str, Any] = {
+    "seeds": None,
+    "winners": [],
+    "decided": False,
+    "more_seeds": None,
+    "reason": "",
+    "margin": None,
+}
 _MODEL: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER}
 _FACTS: _Kinds = {"versions": (dict,), "created": (str,), "command": (str,), "spec": (dict,), "data": (dict,)}
 _FACTS |= {"verdict": (dict, NoneType), "model": (dict, NoneType), "metric": (dict, NoneType)}
@@ -73,10 +88,25 @@ class Record:
         return np.full(len(self.runs["seed"]), True) if seeds is None else np.isin(self.runs["seed"], seeds)
 
     @property
+    def fresh(self) -> np.ndarray:
+        """Which runs are on fresh seeds, True or False a run: those that no learning rate was chosen by."""
+        stages = self.runs.get("stage")
+        return np.full(len(self.runs["seed"]), False) if stages is None else stages == "confirm"
+
+    @property
     def tuned(self) -> np.ndarray:
         """Which of the runs that medians count are of the tuning, True or False a run: those over all the rates."""
-        stages = self.runs.get("stage")
-        return self.counted if stages is None else self.counted & (stages != "confirm")
+        return self.counted & ~self.fresh
+
+    @property
+    def judged(self) -> np.ndarray:
+        """Which runs the leaderboard is about, True or False a run: on fresh seeds where there are, else the tuning."""
+        return self.of_verdict & (self.fresh if self.confirmed else ~self.fresh)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether fresh seeds back the verdict."""
+        return bool(self.verdict and self.verdict["confirmed"] and self.fresh.any())
 
     @property
     def model(self) -> dict[str, Any] | None:
@@ -150,13 +180,24 @@ def _check(file: Path, part: Any, allowed: _Kinds, where: str = "") -> None:
 
 
 def _check_parts(file: Path, facts: dict[str, Any]) -> None:
-    if verdict := facts["verdict"]:
-        _check(file, {"seeds": [], **verdict} if isinstance(verdict, dict) else verdict, _VERDICT, "verdict.")
-        for rank in verdict["leaderboard"]:
-            _check(file, rank, _RANK, "verdict.leaderboard.")
+    if facts["verdict"]:
+        _check_verdict(file, facts["verdict"])
     if model := facts["model"]:
         _check(file, model, _MODEL, "model.")
         _check_test(file, model.get("test") or {})
+
+
+def _check_verdict(file: Path, verdict: dict[str, Any]) -> None:
+    """Check it, and fill in what older ones lack."""
+    verdict |= {key: value for key, value in _VERDICT_LACKS.items() if key not in verdict}
+    _check(file, verdict, _VERDICT, "verdict.")
+    for rank in verdict["leaderboard"]:
+        _check(file, rank, {}, "verdict.leaderboard.")
+        rank |= {key: value for key, value in _RANK_LACKS.items() if key not in rank}
+        _check(file, rank, _RANK, "verdict.leaderboard.")
+        for key in ("comparison", "tuning"):
+            if rank[key]:
+                _check(file, rank[key], _COMPARED, f"verdict.leaderboard.{key}.")
 
 
 def _check_test(file: Path, test: Any) -> None:

@@ -25,6 +25,7 @@ def fill(template: str, *, nonce: str, **parts: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"figure": _figure_json, "number": number, "rate": rate, "proper_name": proper_name}
+    environment.filters |= {"embedded": embedded}
     style, plotly = Markup(_text("page.css")), Markup(get_plotlyjs())
     return environment.get_template(template).render(style=style, plotly=plotly, nonce=nonce, **parts)
 
@@ -34,8 +35,11 @@ def _text(name: str) -> str:
 
 
 def _figure_json(chart: Chart) -> Markup:
-    # No character that could end the script element, or start a comment in it, is left in the JSON.
-    text = chart.figure.to_json(engine="json")
+    return embedded(chart.figure.to_json(engine="json"))
+
+
+def embedded(text: str) -> Markup:
+    """JSON as it may stand in a script element: no character that could end that, or start a comment, is left in it."""
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)

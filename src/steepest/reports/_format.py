@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable
 
 
-def number(value: float | None) -> str:
-    """Three significant digits; an em dash where there is no number.
+def number(value: float | None, digits: int = 3) -> str:
+    """So many significant digits; an em dash where there is no number.
 
     >>> number(0.048231), number(12345.6), number(2e-7), number(1.0), number(math.inf), number(None)
     ('0.0482', '12,300', '2e-7', '1', '∞', '—')
@@ -17,7 +17,7 @@ def number(value: float | None) -> str:
         return "—"
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    rounded = float(f"{value:.3g}")
+    rounded = float(f"{value:.{digits}g}")
     if rounded == 0 or 1e-3 <= abs(rounded) < 1e6:
         return f"{rounded:,.10f}".rstrip("0").rstrip(".")
     return _scientific(rounded)
@@ -35,6 +35,27 @@ def rate(value: float | None) -> str:
 def _scientific(value: float) -> str:
     digits, power = f"{value:.2e}".split("e")
     return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """A difference, with its sign.
+
+    >>> signed(0.0258866), signed(-0.5), signed(0.0), signed(None)
+    ('+0.0259', '-0.5', '0', '—')
+    """
+    return f"{'+' if value is not None and value > 0 else ''}{number(value, digits)}"
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """A range of numbers; an em dash where an end is unknown.
+
+    >>> interval(-0.00156, 0.0953), interval(0.001, 0.001), interval(None, 1.0), interval(0.123, 0.456, 2)
+    ('-0.00156 to 0.0953', '0.001', '—', '0.12 to 0.46')
+    """
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return "—"
+    ends = number(low, digits), number(high, digits)
+    return " to ".join(dict.fromkeys(ends))
 
 
 def percent(share: float | None) -> str:

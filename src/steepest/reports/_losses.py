@@ -71,7 +71,7 @@ def _median(seeds: np.ndarray, lost: np.ndarray) -> np.ndarray:
 def chosen_runs(record: Record, order: list[str]) -> dict[str, np.ndarray]:
     """The numbers of each optimizer's runs at its best learning rate, ascending; none for one without a best.
 
-    Only those of the seeds that the verdict counts.
+    Only those that the leaderboard is about: of the seeds that the verdict counts, the fresh ones where there are.
     """
     runs = record.runs
     if record.verdict is None:
@@ -83,7 +83,7 @@ def chosen_runs(record: Record, order: list[str]) -> dict[str, np.ndarray]:
     for optimizer in order:
         if best.get(optimizer):
             there = np.isclose(runs["learning_rate"], best[optimizer], rtol=1e-6) & (runs["optimizer"] == optimizer)
-            found[optimizer] = np.sort(runs["run"][there & record.of_verdict])
+            found[optimizer] = np.sort(runs["run"][there & record.judged])
     return {optimizer: numbers for optimizer, numbers in found.items() if len(numbers)}
 
 

@@ -9,13 +9,19 @@ from typing import Any
 import jinja2
 
 from ..errors import InputError
+from ._differences import difference_chart, difference_table
 from ._directory import Record, read
 from ._fill import fill
-from ._leaderboard import leaderboard_rows
+from ._format import number
+from ._fresh import Fresh, fresh
+from ._leaderboard import chips, leaderboard_rows
 from ._losses import loss_chart, loss_table, parts
+from ._method import method
 from ._model import measures, model_charts
 from ._rates import rate_charts, rate_table
-from ._style import styles
+from ._runs import embedded_runs
+from ._strips import strip_chart, strip_table
+from ._style import Chart, Table, styles
 from ._words import badges, data_rows, headline, rows
 
 
@@ -78,19 +84,49 @@ def _parts(record: Record) -> dict[str, Any]:
     unit = str(metric.get("unit") or "as trained")
     said = {"headline": headline(record), "badges": badges(record), "metric": str(metric.get("name") or "loss")}
     tables = {"spec": rows(facts["spec"]), "data_rows": data_rows(data), "data": data, "facts": facts, "unit": unit}
-    ranks = leaderboard_rows(record.verdict["leaderboard"], order) if record.verdict else []
     test = (record.model or {}).get("test") or {}
     model = {"measures": measures(test), "model_charts": model_charts(test, str(data.get("target", "target")))}
-    shared = {"record": record, "styles": styles(order), "leaderboard": ranks}
-    return shared | said | tables | model | _rate_part(record, order, unit) | _loss_part(record, order, unit)
+    shared = {"record": record, "styles": styles(order), "recommendation": _recommendation(facts)}
+    race = _verdict_part(record, order, unit) | _rate_part(record, order, unit)
+    return shared | said | tables | model | race | _loss_part(record, order, unit)
+
+
+def _recommendation(facts: dict[str, Any]) -> dict[str, Any] | None:
+    told = facts.get("recommendation")
+    return {"sentence": str(told["sentence"]), "code": list(told["code"].items())} if told else None
+
+
+def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
+    """The leaderboard, and what the fresh seeds show one by one."""
+    seeds, (winners, found) = fresh(record), chips(record, order)
+    ranks = leaderboard_rows(record, order, seeds)
+    charts = _seed_charts(record, seeds, unit) if seeds else []
+    return {
+        "leaderboard": ranks,
+        "fresh": seeds,
+        "timed": any(row.step != "—" for row in ranks),
+        "method": method(record, seeds),
+        "winners": winners,
+        "chips": found,
+        "seed_charts": charts,
+        "margin": f"{number(seeds.margin)} {unit}" if seeds else "",
+        "runs": embedded_runs(record, order, unit) if record.kind == "race" else None,
+    }
+
+
+def _seed_charts(record: Record, seeds: Fresh, unit: str) -> list[tuple[Chart, Table]]:
+    beside = difference_chart(record, seeds, unit)
+    paired = [(beside, difference_table(record, seeds))] if beside else []
+    return [*paired, (strip_chart(record, seeds, unit), strip_table(seeds))]
 
 
 def _rate_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
     if record.kind == "fit" or not order:
-        return {"rate_charts": [], "rate_table": None, "marks": set()}
+        return {"rate_charts": [], "rate_table": None, "marks": set(), "plateaus": False}
     charts = rate_charts(record, order, unit)
     marks = {trace.name for chart in charts for trace in chart.figure.data}
-    return {"rate_charts": charts, "rate_table": rate_table(record, order), "marks": marks}
+    plateaus = any(shape.name == "plateau" for chart in charts for shape in chart.figure.layout.shapes)
+    return {"rate_charts": charts, "rate_table": rate_table(record, order), "marks": marks, "plateaus": plateaus}
 
 
 def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:

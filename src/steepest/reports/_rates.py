@@ -1,17 +1,19 @@
-"""The learning-rate curves: one panel an optimizer, every run a mark."""
+"""The learning-rate sensitivity: one panel an optimizer, every run of the tuning a mark."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ..rules import proper_name
 from ._directory import Record
-from ._format import count, listed, number, plotly_text, rate
-from ._scale import Scale, log_axis, scale, scores
+from ._format import count, interval, listed, number, plotly_text, rate
+from ._scale import ABOVE_AT, DIVERGED_AT, STRIP_FROM, STRIP_TO, Scale, log_axis, scale, scores
 from ._style import DIVERGED, INK, QUIET, STRIP, Chart, Style, Table, figure, styles
 
-STRIP_FROM, ABOVE_AT, DIVERGED_AT, STRIP_TO = 1.06, 1.13, 1.26, 1.34
+PLATEAU = "#dfe8f4"
+# Rates are half a decade apart: a plateau's band reaches a fifth of that beyond its outer rates, and so has a width.
+BEYOND = 10**0.1
 
 
 class _Drawn(NamedTuple):
@@ -25,14 +27,19 @@ class _Drawn(NamedTuple):
 def rate_charts(record: Record, order: list[str], unit: str) -> list[Chart]:
     """A panel for each optimizer in *order*, all with the same loss axis; the first is drawn in grey in the others."""
     losses, looks = scores(record), styles(order)
-    race = _Drawn(record, losses, scale(record, losses))
+    race = _Drawn(record, losses, scale(record, losses[~record.fresh]))
     best = {rank["optimizer"]: rank for rank in (record.verdict or {}).get("leaderboard", [])}
     charts: list[Chart] = []
     for optimizer in order:
         panel, curve, rank = _panel(race), medians(record, losses, optimizer), best.get(optimizer)
+        ended = _ended(record, optimizer, curve)
         if charts:
-            _add_median(panel, medians(record, losses, order[0]), race.axis, "#b4bac2", "comparison")
-        _add_median(panel, curve, race.axis, looks[optimizer].color, "median")
+            first = medians(record, losses, order[0])
+            _add_median(panel, _ended(record, order[0], first), race.axis, "#b4bac2", "comparison")
+        _add_plateau(panel, race.axis, rank)
+        if len(ended[0]) < len(curve[0]):
+            _add_median(panel, curve, race.axis, looks[optimizer].color, "unended", dash="dot", width=1.2)
+        _add_median(panel, ended, race.axis, looks[optimizer].color, "median")
         _add_runs(panel, race, optimizer, looks[optimizer])
         _add_rates(panel, race, optimizer, rank)
         _add_ring(panel, curve, rank, race.axis)
@@ -53,8 +60,20 @@ def medians(record: Record, losses: np.ndarray, optimizer: str) -> tuple[np.ndar
     return rates, np.array([np.median(group) for group in each])
 
 
+def dropped_rates(record: Record, optimizer: str) -> np.ndarray:
+    """The learning rates of an optimizer that were dropped on the way, ascending: those that could not win."""
+    dropped = (record.runs["optimizer"] == optimizer) & (record.runs["status"] == "dropped") & record.tuned
+    return np.unique(record.runs["learning_rate"][dropped])
+
+
+def _ended(record: Record, optimizer: str, curve: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The rates and medians of those that ran to their end."""
+    kept = ~np.isin(curve[0], dropped_rates(record, optimizer))
+    return curve[0][kept], curve[1][kept]
+
+
 def _panel(race: _Drawn) -> go.Figure:
-    axis, crowded = race.axis, bool((race.losses > race.axis.cap).any())
+    axis, crowded = race.axis, bool((race.losses[~race.record.fresh] > race.axis.cap).any())
     top = STRIP_TO if crowded else STRIP_FROM
     panel = figure(height=270, margin=(52, 10, 8, 44))
     panel.update_xaxes(type="log", title_text="learning rate")
@@ -63,25 +82,37 @@ def _panel(race: _Drawn) -> go.Figure:
     return panel.add_shape(type="rect", name="strip", xref="paper", x0=0, x1=1, layer="below", **strip)
 
 
-def _add_median(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], axis: Scale, color: str, name: str) -> None:
+def _add_plateau(panel: go.Figure, axis: Scale, rank: dict | None) -> None:
+    if rank and rank["plateau"]:
+        low, high = rank["plateau"]
+        ends = {"x0": low / BEYOND, "x1": high * BEYOND, "y0": axis.at(-0.06), "y1": axis.at(STRIP_FROM)}
+        panel.add_shape(type="rect", name="plateau", fillcolor=PLATEAU, line_width=0, layer="below", **ends)
+
+
+def _add_median(
+    panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], axis: Scale, color: str, name: str, **look: Any
+) -> None:
     rates, losses = curve
     shown = [loss if loss <= axis.cap else None for loss in axis.drawn(losses).tolist()]
-    line = {"color": color, "width": 2}
+    line = {"color": color, "width": 2} | look
     panel.add_scatter(x=rates.tolist(), y=shown, mode="lines", name=name, hoverinfo="skip", line=line)
 
 
 def _add_runs(panel: go.Figure, race: _Drawn, optimizer: str, style: Style) -> None:
     runs, losses, axis = race.record.runs, race.losses, race.axis
-    mine, cut = runs["optimizer"] == optimizer, runs["status"] == "interrupted"
+    mine, cut = (runs["optimizer"] == optimizer) & ~race.record.fresh, runs["status"] == "interrupted"
     lost = mine & ~cut & ~np.isfinite(losses)
     above = mine & ~cut & ~lost & (losses > axis.cap)
-    inside = mine & ~cut & ~lost & ~above
+    dropped = mine & ~lost & ~above & (runs["status"] == "dropped")
+    inside = mine & ~cut & ~lost & ~above & ~dropped
     heights, in_strip = axis.drawn(losses), np.full(len(losses), axis.at(ABOVE_AT))
     dot = {"color": style.color, "symbol": style.symbol, "size": 6, "opacity": 0.6}
+    open_ = dot | {"symbol": f"{style.symbol}-open", "opacity": 0.9}
     hollow = {"color": QUIET, "symbol": "circle-open", "size": 7}
     arrow = {"color": style.color, "symbol": "arrow-up", "size": 8}
     cross = {"color": DIVERGED, "symbol": "x-thin", "size": 7, "line": {"width": 2, "color": DIVERGED}}
     _add_marks(panel, race, inside, heights, {"name": "run", "marker": dot})
+    _add_marks(panel, race, dropped, heights, {"name": "dropped", "marker": open_})
     _add_marks(
         panel,
         race,
@@ -106,6 +137,7 @@ def _add_marks(panel: go.Figure, race: _Drawn, which: np.ndarray, heights: np.nd
         text=labels if look["name"] in ("above", "diverged") else [""] * len(rates),
         textposition="middle right",
         textfont={"size": 10, "color": DIVERGED if look["name"] == "diverged" else INK},
+        customdata=race.record.runs["run"][which].tolist(),
         hovertext=[_hover(race, int(i)) for i in np.flatnonzero(which)],
         hoverinfo="text",
         **look,
@@ -114,13 +146,21 @@ def _add_marks(panel: go.Figure, race: _Drawn, which: np.ndarray, heights: np.nd
 
 def _hover(race: _Drawn, i: int) -> str:
     runs = race.record.runs
-    ending = {"ok": "all epochs", "stopped": "stopped early"}.get(runs["status"][i], runs["status"][i])
+    ending = ended_how(race.record, i)
     first = f"{proper_name(runs['optimizer'][i])} at {rate(runs['learning_rate'][i])}, seed {runs['seed'][i]}"
     return f"{plotly_text(first)}<br>loss {number(race.losses[i])}, {plotly_text(ending)}"
 
 
+def ended_how(record: Record, i: int) -> str:
+    """How the run in row *i* of the table came to its end."""
+    status, epochs = record.runs["status"][i], count(int(record.runs["epochs"][i]), "epoch")
+    said = {"ok": "ran all its", "stopped": "stopped after", "diverged": "diverged after", "dropped": "dropped after"}
+    return f"{said.get(status, status + ' after')} {epochs}"
+
+
 def _add_rates(panel: go.Figure, race: _Drawn, optimizer: str, rank: dict | None) -> None:
-    rates = race.record.runs["learning_rate"][race.record.runs["optimizer"] == optimizer]
+    mine = (race.record.runs["optimizer"] == optimizer) & ~race.record.fresh
+    rates = race.record.runs["learning_rate"][mine]
     usual = (rank or {}).get("usual_learning_rate")
     shown = [*rates.tolist(), *([usual] if usual else [])]
     panel.update_xaxes(log_axis(min(shown) / 1.6, max(shown) * 2.2, most=5))
@@ -142,7 +182,8 @@ def _add_ring(panel: go.Figure, curve: tuple[np.ndarray, np.ndarray], rank: dict
 def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
     runs = race.record.runs
     mine = (runs["optimizer"] == optimizer) & race.record.tuned
-    rates, middles = medians(race.record, race.losses, optimizer)
+    every = medians(race.record, race.losses, optimizer)
+    rates, middles = _ended(race.record, optimizer, every)
     lost = np.isinf(race.losses) & mine
     diverged = f"{lost.sum()} of {count(int(mine.sum()), 'run')} diverged"
     said = f"Learning-rate curve of {proper_name(optimizer)}: "
@@ -152,12 +193,20 @@ def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
     said += f"the median loss is lowest, {number(middles[best])} {unit}, at {rate(rates[best])}"
     ends = [i for i in sorted({0, len(rates) - 1}) if i != best]
     said += "".join(f"{', and' if i else ','} {number(middles[i])} at {rate(rates[i])}" for i in ends) + ". "
+    if rank and rank["plateau"]:
+        said += f"As good to within noise: {interval(*rank['plateau'])}. "
+    if len(rates) < len(every[0]):
+        said += f"{count(len(every[0]) - len(rates), 'rate')} of {len(every[0])} dropped on the way. "
     if lost.any():
         where = runs["learning_rate"][lost]
         said += f"{diverged}, at rates from {rate(where.min())} to {rate(where.max())}. "
-    if rank and rank.get("usual_learning_rate"):
-        said += f"The usual rate, {rate(rank['usual_learning_rate'])}, gives {number(rank.get('usual_median'))}."
-    return said.replace("∞", "a diverging loss").strip()
+    return (said + _at_usual(every, rank)).replace("∞", "a diverging loss").strip()
+
+
+def _at_usual(curve: tuple[np.ndarray, np.ndarray], rank: dict | None) -> str:
+    usual = (rank or {}).get("usual_learning_rate")
+    there = curve[1][np.isclose(curve[0], usual, rtol=1e-6)] if usual else []
+    return f"The usual rate, {rate(usual)}, gives {number(there[0])}." if len(there) else ""
 
 
 def rate_table(record: Record, order: list[str]) -> Table:
@@ -169,8 +218,10 @@ def rate_table(record: Record, order: list[str]) -> Table:
             here = (runs["optimizer"] == optimizer) & (runs["learning_rate"] == one) & record.tuned
             ended = np.sort(losses[here])
             lost = f"{np.isinf(ended).sum()} of {len(ended)}"
-            rows.append([proper_name(optimizer), rate(one), number(middle), listed(map(number, ended)), lost])
-    return Table("Loss of every run, by optimizer and learning rate (∞ where it diverged)", _HEAD, rows)
+            epochs = runs["epochs"][here & (runs["status"] == "dropped")]
+            dropped = f"after {interval(epochs.min(), epochs.max())} epochs" if len(epochs) else "no"
+            rows.append([proper_name(optimizer), rate(one), number(middle), listed(map(number, ended)), lost, dropped])
+    return Table("Loss of every run of the tuning, by optimizer and learning rate (∞ where it diverged)", _HEAD, rows)
 
 
-_HEAD = ["Optimizer", "Learning rate", "Median loss", "Loss of each seed", "Diverged"]
+_HEAD = ["Optimizer", "Learning rate", "Median loss", "Loss of each seed", "Diverged", "Dropped"]

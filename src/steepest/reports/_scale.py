@@ -7,6 +7,8 @@ import numpy as np
 from ._directory import Record
 from ._format import rate
 
+# Where in the strip above the axis, as shares of its height, the marks stand of runs that left it.
+STRIP_FROM, ABOVE_AT, DIVERGED_AT, STRIP_TO = 1.06, 1.13, 1.26, 1.34
 # A run that ends above twice the loss before training has learned nothing; how far above it ended tells no more, and
 # drawing it to scale would squash the runs that did learn.
 HOPELESS = 2.0
@@ -97,15 +99,17 @@ def _loss_before_training(record: Record) -> float:
 def log_axis(low: float, high: float, *, last_tick: float = np.inf, most: int = 7) -> dict[str, Any]:
     """A logarithmic axis from low to high (both positive) with ticks at round values, written as the page does.
 
-    Whole decades where there are three or more, else 1, 2 and 5 in each, else evenly spaced; at most *most* decades.
+    Whole decades where there are three or more, else 1, 2 and 5 in each, else eight in each, else evenly spaced; at
+    most *most* decades.
     """
     end = min(high, last_tick)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     decades = [10.0**power for power in powers if low <= 10.0**power <= end]
     finer = [10.0**power * times for power in powers for times in (1, 2, 5)]
+    finest = [10.0**power * times for power in powers for times in (1, 1.5, 2, 3, 4, 5, 6, 8)]
     even = [float(f"{tick:.3g}") for tick in np.geomspace(low, end, 5)[1:]]
     every = max(1, -(-len(decades) // most))
-    choices = [decades[::every] if len(decades) > 2 else [], finer, even]
+    choices = [decades[::every] if len(decades) > 2 else [], finer, finest, even]
     inside = [sorted({tick for tick in ticks if low <= tick <= end}) for ticks in choices]
     ticks = next((ticks for ticks in inside if len(ticks) > 2 or (ticks and ticks is inside[0])), inside[-1])
     limits = [float(np.log10(low)), float(np.log10(high))]

@@ -55,25 +55,23 @@ def figure(*, height: int, margin: tuple[int, int, int, int]) -> go.Figure:
     height: px.  margin: left, right, top, bottom, px.
     """
     left, right, top, bottom = margin
-    made = go.Figure(
-        layout={
-            "template": "none",
-            "height": height,
-            "margin": {"l": left, "r": right, "t": top, "b": bottom},
-            "font": {"family": FONT, "size": 12, "color": INK},
-            "paper_bgcolor": "rgba(0,0,0,0)",
-            "plot_bgcolor": PAPER,
-            "showlegend": False,
-            "hovermode": "closest",
-            "hoverlabel": {"bgcolor": PAPER, "bordercolor": QUIET, "font": {"color": INK, "family": FONT}},
-        }
-    )
     axis = {"gridcolor": FAINT, "linecolor": QUIET, "zeroline": False, "ticks": "outside", "tickcolor": QUIET}
     axis |= {"tickfont": {"size": 11, "color": QUIET}, "title": {"font": {"size": 12}, "standoff": 8}}
     axis |= {"fixedrange": True}
-    made.update_xaxes(axis, showline=True)
-    made.update_yaxes(axis, ticklen=0)
-    return made
+    layout = {
+        "template": "none",
+        "height": height,
+        "margin": {"l": left, "r": right, "t": top, "b": bottom},
+        "font": {"family": FONT, "size": 12, "color": INK},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": PAPER,
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverlabel": {"bgcolor": PAPER, "bordercolor": QUIET, "font": {"color": INK, "family": FONT}},
+        "xaxis": {**axis, "showline": True},
+        "yaxis": {**axis, "ticklen": 0},
+    }
+    return go.Figure(layout=layout)
 
 
 class Chart(NamedTuple):

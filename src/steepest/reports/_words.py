@@ -9,6 +9,9 @@ from ._directory import Record
 from ._format import count, number, rate, upper_first
 from ._scale import scores
 
+# The exact test of signs over n pairs has no p below 2 / 2^n: at five pairs 0.0625.
+LEAST_SEEDS = 6
+
 
 def headline(record: Record) -> str:
     """The verdict of a race, or what a fit came to."""
@@ -41,9 +44,13 @@ def badges(record: Record) -> list[tuple[str, str]]:
         ended, planned = int((record.runs["status"] != "interrupted").sum()), planned_runs(record.facts["spec"])
         of = f"{ended:,} of {count(planned, 'run')}" if planned else count(ended, "run")
         found.append(("partial", f"partial: interrupted after {of if record.kind == 'race' else 'some epochs'}"))
-    if record.verdict and not record.verdict["confirmed"]:
-        seeds = len(np.unique(record.runs["seed"][record.counted]))
+    seeds = len(np.unique(record.runs["seed"][record.judged & record.counted]))
+    if record.verdict and not record.confirmed:
         found.append(("unconfirmed", f"unconfirmed: {count(seeds, 'tuning seed')}; differences may be luck"))
+    elif record.verdict and seeds < LEAST_SEEDS:
+        found.append(
+            ("few", f"only {count(seeds, 'fresh seed')}: below {LEAST_SEEDS} no difference can be significant")
+        )
     return found
 
 

@@ -1,0 +1,62 @@
+"""What stands under the leaderboard: what its numbers are, and how they were tested."""
+
+from ..rules import proper_name
+from ._directory import Record
+from ._format import count, number, percent
+from ._fresh import Fresh
+
+# Up to so many pairs every combination of signs is counted.
+EXACT = 12
+
+
+def method(record: Record, fresh: Fresh | None) -> list[tuple[str, str]]:
+    """Each word of the leaderboard that needs one, and its explanation."""
+    if record.verdict is None:
+        return []
+    found = []
+    if any(rank.get("at_edge") for rank in record.verdict["leaderboard"]):
+        found.append(("Edge of grid", "A rate further out was not tried and may be better."))
+    if fresh is None:
+        return found
+    found += _intervals(fresh)
+    if len(fresh.optimizers) > 1:
+        found += _comparisons(record, fresh)
+    found.append(("Usual rate", "Its loss on the same fresh seeds, and what it costs beside the recommended rate."))
+    if record.facts.get("step_seconds"):
+        alone = (
+            "Microseconds of one minibatch, each optimizer alone on the machine after the race, compilation left out."
+        )
+        found.append(("µs a step", alone))
+    if record.facts["data"].get("rows"):
+        found.append(("Overlap", _OVERLAP))
+    return found
+
+
+_OVERLAP = (
+    "All seeds split one table, so their splits overlap and resampling tests understate the variance (Nadeau & Bengio "
+    "2003): take intervals as somewhat too narrow and p as somewhat too small."
+)
+
+
+def _intervals(fresh: Fresh) -> list[tuple[str, str]]:
+    told = "In small print, at 95 %: of a median by the order of the losses, of a difference by the bias-corrected, "
+    told += (
+        "accelerated bootstrap, of a share by Wilson's score. Under a rate: all rates that noise does not tell from "
+    )
+    return [("Intervals", f"{told}the best. n = {count(len(fresh.seeds), 'fresh seed')} throughout.")]
+
+
+def _comparisons(record: Record, fresh: Fresh) -> list[tuple[str, str]]:
+    margin, unit = (record.verdict or {})["margin"], (record.facts["metric"] or {}).get("unit") or "as trained"
+    how = "exact" if len(fresh.seeds) <= EXACT else "sampled"
+    others = count(len(fresh.optimizers) - 1, "comparison")
+    leader = proper_name(fresh.leader)
+    small = f"{percent(margin)} of the leader's median, {number(fresh.margin)} {unit}"
+    return [
+        ("Difference", f"The loss less that of {leader}, the leader, on the same seed: the median over seeds."),
+        ("Adjusted p", f"Of the {how} two-sided sign-flip test of the mean difference, by Holm's method for {others}."),
+        ("P(leader better)", "The share of seeds on which it was, ties counted half."),
+        ("Worse", f"Adjusted p at most 0.05 and a median difference beyond the margin, {small}."),
+        ("Equal", "The whole interval of the difference is within that margin."),
+        ("Undecided", "Neither; about how many more seeds would settle it is in small print."),
+    ]
