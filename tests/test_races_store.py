@@ -64,7 +64,7 @@ def test_the_tables_are_read_back_as_they_were(raced, directory):
 
 def test_the_facts_tell_what_was_asked_and_what_came_of_it(raced, directory):
     told = facts(directory)
-    assert set(told) == SHARED_FACTS
+    assert set(told) == SHARED_FACTS | {"baselines", "sanity", "recommendation"}
     assert (told["kind"], told["format"]) == ("race", 2)
     made = facts(directory, "made.json")
     assert set(made) == {"command", "created", "seconds", "step_seconds"}

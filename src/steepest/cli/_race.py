@@ -12,7 +12,7 @@ from ..data import Dataset
 from ..errors import InputError
 from ..files import check_new_directory
 from ..problems import NetworkProblem
-from ..races import Ended, Estimate, Journal, Plan, Race, about, estimate, grown, plan_race, rate, save_race
+from ..races import Comparison, Ended, Estimate, Journal, Plan, Race, about, estimate, grown, plan_race, rate, save_race
 from ..races import race as run
 from ..reports import report
 from ..rules import proper_name
@@ -148,24 +148,50 @@ def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
     console.print(race.outcome)
     if race.recommendation:
         console.print(race.recommendation.sentence)
+    _say_sanity(console, race)
     if race.winner and race.winner.test:
         console.print(f"The model it leaves, on the test part: {metrics_line(race.winner.test)}.")
+
+
+def _say_sanity(console: Console, race: Race) -> None:
+    """What makes the verdict doubtful, and the best that was reached without a network."""
+    for finding in race.sanity:
+        if finding.warns:
+            console.print(finding.sentence)
+    beside = [finding for finding in race.sanity if finding.check == "baseline"]
+    if beside:
+        best = min(beside, key=lambda finding: finding.numbers["other_median"])
+        median, own = best.numbers["other_median"], race.problem.measure.of(best.numbers["median"])
+        over = f"on the same {counted(int(best.numbers['seeds']), 'seed')}"
+        console.print(f"Best baseline: {best.between[1]}, median {median:.3g} to the network's {own} {over}.")
 
 
 def _leaderboard(race: Race) -> Table:
     assert race.verdict is not None
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("optimizer")
-    for name in ("learning rate", "median", "lowest", "highest", "at usual rate", "diverged"):
+    confirmed = race.verdict.confirmed
+    beside = ("above the best", "95 % interval", "p", "") if confirmed else ("lowest", "highest")
+    for name in ("learning rate", "median", *beside, "at usual rate" if not confirmed else "at usual", "diverged"):
         table.add_column(name, justify="right", no_wrap=True)
     for standing in race.verdict.leaderboard:
         table.add_row(
             proper_name(standing.optimizer),
             rate(standing.learning_rate) + ("*" if standing.at_edge else " "),
-            *(_loss(value) for value in (standing.median, standing.low, standing.high, standing.usual_median)),
+            _loss(standing.median),
+            *(_beside(standing.comparison) if confirmed else (_loss(standing.low), _loss(standing.high))),
+            _loss(standing.usual_median),
             f"{standing.diverged} of {standing.runs}",
         )
     return table
+
+
+def _beside(comparison: Comparison | None) -> tuple[str, str, str, str]:
+    """How far above the best an optimizer is, seed by seed; the interval; Holm's p; what follows."""
+    if comparison is None:
+        return "", "", "", "best"
+    one = comparison
+    return f"{one.median:.2g}", f"{one.low:.2g} to {one.high:.2g}", f"{one.adjusted:.2g}", one.relation
 
 
 def _loss(value: float) -> str:

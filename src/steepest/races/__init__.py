@@ -1,6 +1,8 @@
 """Plan runs, run them all, judge them, keep them."""
 
 from ._across import across as across
+from ._baselines import Baseline as Baseline
+from ._baselines import baselines as baselines
 from ._budget import Budget as Budget
 from ._budget import budget_curve as budget_curve
 from ._budget import budget_curves as budget_curves
@@ -21,6 +23,10 @@ from ._race import estimate as estimate
 from ._race import race as race
 from ._recommend import Recommendation as Recommendation
 from ._recommend import recommend as recommend
+from ._sanity import Finding as Finding
+from ._sanity import sanity as sanity
+from ._statistics import LEAST_SEEDS as LEAST_SEEDS
+from ._statistics import MARGIN as MARGIN
 from ._statistics import Comparison as Comparison
 from ._store import about as about
 from ._store import save as save

@@ -4,7 +4,7 @@ import dataclasses
 import html
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
@@ -14,10 +14,12 @@ from ..optimizer import Optimizer
 from ..problems import Minimised, Model, NetworkProblem, check_minimised
 from ..rules import Rule, fields, proper_name
 from ..training import Run, Settings, fit_instance, steps_per_epoch
+from ._baselines import SEEDS, Baseline, baselines
 from ._choose import choose
 from ._execute import Crew, Ended
 from ._plan import CONFIRM, TUNE, Plan, plan_race, seconds_at_most
 from ._recommend import Recommendation, recommend
+from ._sanity import Finding, recommended_losses, sanity
 from ._together import together
 from ._tune import tune
 from ._verdict import Verdict, judge, judged_runs, of_stage, rate
@@ -66,6 +68,8 @@ class Race:
     winner: the recommended run, trained again with its parameters kept; None where there is no verdict.
     complete: False where the race was interrupted.  seconds: wall time of everything, and of a step of each optimizer,
     alone on the machine and compiled beforehand, by name.
+    baselines: what the table's features are worth without a network, by name; none where there is no verdict, the race
+    was interrupted, or its problem is not a table.  sanity: what was checked, and found.
     """
 
     problem: Minimised
@@ -77,16 +81,19 @@ class Race:
     complete: bool
     seconds: float
     step_seconds: Mapping[str, float]
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
+    sanity: tuple[Finding, ...] = ()
 
     @property
     def outcome(self) -> str:
         """The verdict's sentence, or why there is none; it begins with how far an interrupted race came."""
         if self.verdict:
             return self.verdict.sentence
-        if self.runs.is_empty():
+        statuses = self.runs.filter(pl.col("status") != "interrupted")["status"]
+        if statuses.is_empty():
             why = "No run ended, so nothing can be recommended."
         else:
-            all_lost = (self.runs["status"] == "diverged").all()
+            all_lost = (statuses == "diverged").all()
             lost = "Every run" if all_lost else "At every learning rate half the runs or more"
             why = f"{lost} diverged: race again with smaller learning rates, such as {_smaller(self.plan)}."
         return why if self.complete else _partial(why, self.runs, self.plan)
@@ -149,7 +156,11 @@ def race(
         )  # fmt: skip
     started = time.perf_counter()
     crew = Crew(problem, plan, known=known or {}, on_end=on_end)
-    entries = tune(crew, plan)
+    try:
+        entries = tune(crew, plan)
+    except KeyboardInterrupt:  # between two stretches of training
+        crew.stop()
+        entries = plan.entries()
     usual = {name: one.learning_rate for name, one in plan.optimizers.items()}
     if not crew.stopped:
         tuned = judged_runs(runs_table(crew.of(entries)))
@@ -161,17 +172,31 @@ def race(
     runs = runs_table(ended)
     arrays = {name: _arrays(one.rule) for name, one in plan.optimizers.items()}
     verdict = judge(runs, usual, problem.measure, state_arrays=arrays) if ended else None
+    beside, findings = _checked(crew, problem, runs, verdict) if verdict and not crew.stopped else ({}, ())
     if verdict and crew.stopped:
         verdict = dataclasses.replace(verdict, sentence=_partial(verdict.sentence, runs, plan))
     winner = _winner(problem, plan, crew, runs, verdict) if verdict else None
     step_seconds = _step_seconds(crew, verdict) if verdict and not crew.stopped else {}
     complete, seconds = not crew.stopped, time.perf_counter() - started
-    return Race(problem, plan, runs, curves_table(ended), verdict, winner, complete, seconds, step_seconds)
+    curves = curves_table(ended)
+    return Race(problem, plan, runs, curves, verdict, winner, complete, seconds, step_seconds, beside, findings)
 
 
 def _arrays(rule: Rule) -> int:
     """How many arrays of the parameters' size its state has."""
     return sum(rule.state.__annotations__[field] is not Scalar for field in fields(rule))
+
+
+def _checked(
+    crew: Crew, problem: Minimised, runs: pl.DataFrame, verdict: Verdict
+) -> tuple[dict[str, Baseline], tuple[Finding, ...]]:
+    """The baselines, on the first seeds that the verdict counts, and what was found; Ctrl-C stops the crew."""
+    try:
+        beside = baselines(problem, list(recommended_losses(runs, verdict))[:SEEDS], instance=crew.instance)
+        return beside, sanity(runs, verdict, problem.measure, beside)
+    except KeyboardInterrupt:
+        crew.stop()
+        return {}, ()
 
 
 def _step_seconds(crew: Crew, verdict: Verdict) -> dict[str, float]:

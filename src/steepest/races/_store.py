@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import platform
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +45,8 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
         **about(race.problem, race.plan),
         "partial": not race.complete,
         "verdict": {**race.verdict.to_json(), "seeds": _judged_seeds(race)} if race.verdict else None,
+        "baselines": {name: one._asdict() for name, one in race.baselines.items()},
+        "sanity": [asdict(finding) for finding in race.sanity],
         "recommendation": race.recommendation.to_json() if race.recommendation else None,
         "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
     }
