@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ..errors import InputError
 from . import _options as options
@@ -63,7 +62,14 @@ def fit(
 
 @app.command()
 def race(
-    data: options.Data,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="A table or more: CSV, TSV, Parquet or Arrow files, or digits, breast-cancer, wine, iris, diabetes.",
+            show_default=False,
+        ),
+    ],
     target: options.Target = None,
     optimizers: Annotated[str | None, typer.Option(help="Such as adam,sgd; all nine if not given.")] = None,
     learning_rates: Annotated[
@@ -99,10 +105,13 @@ def race(
     ] = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Race every optimizer over learning rates and seeds; says which to use and leaves the trained model."""
-    from ._race import run_race
+    """Race every optimizer over learning rates and seeds; says which to use and leaves the trained model.
 
-    run_race(**_given(locals()))
+    With several tables a race of each, and who is nearly the quickest over all of them.
+    """
+    from ._races import run_races
+
+    run_races(**_given(locals()))
 
 
 @app.command()
@@ -123,11 +132,26 @@ def predict(
 @app.command()
 def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="What fit or race wrote.", show_default=False)],
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the leaderboard as Markdown instead.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print it as LaTeX instead, for booktabs.")] = False,
 ) -> None:
-    """Draw the report of a run directory again."""
-    from ..reports import report as draw
+    """Draw the report of a run directory again, or print its leaderboard as a table for papers."""
+    from ._report import run_report
 
-    Console().print(f"Report: {draw(directory)}", soft_wrap=True, highlight=False)
+    run_report(directory, markdown=markdown, latex=latex)
+
+
+@app.command()
+def compare(
+    directories: Annotated[
+        list[Path], typer.Argument(metavar="DIR DIR...", help="Races on one table.", show_default=False)
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="An .html file to draw it in.")] = None,
+) -> None:
+    """Say who wins in each of several races on one table, and where they differ."""
+    from ._compare import run_compare
+
+    run_compare(directories, out)
 
 
 @app.command()
