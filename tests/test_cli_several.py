@@ -1,0 +1,231 @@
+"""``steepest race`` on several tables: each raced as if alone, then scored together; or all refused before any runs."""
+
+import contextlib
+import io
+import json
+import re
+import shutil
+import sys
+from statistics import median
+
+import polars as pl
+import pytest
+
+from steepest.cli import _races, main
+
+from .cli_tools import Shell, tree
+
+SMALL = ("--hidden", "none", "--epochs", "4", "--optimizers", "sgd,adam", "--learning-rates", "0.03,0.1")
+SMALL += ("--seeds", "1", "--confirm-seeds", "6", "--quiet")
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    return Shell(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory):
+    """Races of two files called x in one directory, and what was said."""
+    place = tmp_path_factory.mktemp("raced")
+    for number, sign in (("1", 1), ("2", -1)):
+        rows = [{"a": i % 7, "b": (i * 5) % 11, "y": "ab"[(sign * i % 7) > 3]} for i in range(60)]
+        (place / number).mkdir()
+        pl.DataFrame(rows).write_csv(place / number / "x.csv")
+    said, words = io.StringIO(), ["race", "1/x.csv", "2/x.csv", "--target", "y", *SMALL, "--out", "out"]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.chdir(place)
+        patch.setenv("COLUMNS", "200")
+        patch.setattr(sys, "argv", ["steepest", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code
+    return place, said.getvalue()
+
+
+def facts(place, name="profile.json"):
+    return json.loads((place / "out" / name).read_text())
+
+
+def test_each_table_is_raced_as_if_alone(raced, shell):
+    place, _ = raced
+    assert sorted(path.name for path in (place / "out").iterdir()) == ["profile.json", "report.html", "x", "x-2"]
+    shell.works("race", place / "2" / "x.csv", "--target", "y", *SMALL, "--out", "alone")
+    for name in ("runs.parquet", "curves.parquet", "race.json"):
+        assert (shell.place / "alone" / name).read_bytes() == (place / "out" / "x-2" / name).read_bytes()
+    assert not (shell.place / "alone" / "profile.json").exists()
+
+
+def test_what_is_said_of_all_tables(raced):
+    _, said = raced
+    assert said.startswith("Table 1 of 2: x\n")
+    assert "\nReport: out/x/report.html\n\nTable 2 of 2: x-2\n" in said
+    head, *rows = said.split("\nOver 2 tables:\n")[1].splitlines()
+    assert re.split(r"\s{2,}", head) == [
+        "Optimizer",
+        "Score",
+        "95 % interval",
+        "Within 1 %",
+        "Among the winners",
+        "Mean rank",
+    ]
+    first, second = (re.split(r"\s{2,}", row) for row in rows[:2])
+    assert {first[0], second[0]} == {"SGD", "Adam"}
+    assert float(first[1]) >= float(second[1])
+    assert rows[2].startswith(f"{first[0]} has the highest score, ") or first[1] == second[1]
+    assert "among SGD and Adam on 2 tables (8 targets); another field has other scores." in rows[2]
+    assert rows[3] == "Report: out/report.html"
+
+
+def test_the_numbers_are_those_of_the_curves(raced):
+    """Steps to each target, read off the curves anew, and from them the ratios and the scores."""
+    place, _ = raced
+    told = facts(place)
+    assert (told["kind"], told["field"], told["r_max"]) == ("profile", ["sgd", "adam"], 4)
+    assert [(one["directory"], one["name"]) for one in told["tables"]] == [("x", "x"), ("x-2", "x")]
+    assert [(one["table"], one["share"]) for one in told["tasks"]] == [
+        (name, share) for name in ("x", "x-2") for share in (0.5, 0.8, 0.95, 1.0)
+    ]
+    ratios = {"sgd": [], "adam": []}
+    for table in told["tables"]:
+        own = place / "out" / table["directory"]
+        runs = pl.read_parquet(own / "runs.parquet").filter(pl.col("stage") == "confirm")
+        curves = pl.read_parquet(own / "curves.parquet")
+        ranks = json.loads((own / "race.json").read_text())["verdict"]["leaderboard"]
+        for target in table["targets"]:
+            medians = {}
+            for rank in ranks:
+                of = (pl.col("optimizer") == rank["optimizer"]) & (pl.col("learning_rate") == rank["learning_rate"])
+                steps = [first_step(curves, run, target["loss"]) for run in runs.filter(of).sort("seed")["run"]]
+                task = next(
+                    one for one in told["tasks"]
+                    if (one["table"], one["share"]) == (table["directory"], target["share"])
+                )  # fmt: skip
+                assert [s if s < 1e9 else None for s in steps] == task["steps"][rank["optimizer"]]
+                medians[rank["optimizer"]] = median(steps)
+            least = min(medians.values())
+            assert least < 1e9  # somebody gets everywhere here
+            for name, own_median in medians.items():
+                ratios[name].append(own_median / least)
+    for one in told["optimizers"]:
+        score = sum(min(1.0, max(0.0, (4 - r) / 3)) for r in ratios[one["optimizer"]]) / 8
+        assert one["score"] == pytest.approx(score)
+        assert one["low"] <= score <= one["high"]
+
+
+def first_step(curves, run, loss):
+    rows = curves.filter(pl.col("run") == run).sort("epoch")
+    watched, steps = [*rows["validation_loss"], float("inf")], rows["step"]
+    return next((steps[e] for e in range(1, len(rows)) if sorted(watched[e - 1 : e + 2])[1] <= loss), 1e18)
+
+
+def test_standings_are_those_of_the_verdicts(raced):
+    place, _ = raced
+    boards = [facts(place, f"{name}/race.json")["verdict"] for name in ("x", "x-2")]
+    for one in facts(place)["optimizers"]:
+        name, places, within, won = one["optimizer"], [], 0, 0
+        for verdict in boards:
+            medians = {rank["optimizer"]: rank["median"] for rank in verdict["leaderboard"]}
+            places.append(sorted(medians.values()).index(medians[name]) + 1)
+            within += medians[name] <= 1.01 * min(medians.values())
+            won += name in verdict["winners"]
+        assert (one["within"], one["won"], one["tables"], one["rank"]) == (within, won, 2, sum(places) / 2)
+
+
+def test_the_page_shows_the_profile_with_its_words_and_asks_the_network_for_nothing(raced):
+    page = (raced[0] / "out" / "report.html").read_text(encoding="utf-8")
+    label = re.search(r'id="profile" role="img" aria-label="([^"]*)"', page)[1]
+    assert re.match(r"Of 8 tables and targets: \w+ is quickest on [\d.]+ %, within twice the least on ", label)
+    (figure,) = (json.loads(text) for text in re.findall(r'id="profile-data">(.*?)</script>', page))
+    told = facts(raced[0])
+    for trace in figure["data"]:
+        ratios = [task["ratios"][trace["name"].lower()] or 1e9 for task in told["tasks"]]
+        assert trace["y"] == pytest.approx([sum(r <= tau for r in ratios) / 8 for tau in trace["x"]])
+        assert (trace["x"][0], trace["x"][-1]) == (1, 4)
+    assert len({(trace["marker"]["symbol"], trace["line"]["dash"]) for trace in figure["data"]}) == 2
+    without = re.sub(r"<script nonce.*?</script>", "", page, flags=re.S)
+    assert re.findall(r'href="([^"]*)"', without) == ["#main", "x/report.html", "x-2/report.html"]
+    assert not re.search(r"https?:|//cdn|@import|url\(", without)
+
+
+def test_report_draws_all_again_and_the_same(raced, shell):
+    shutil.copytree(raced[0] / "out", "out")
+    before = tree(shell.place)
+    (shell.place / "out" / "report.html").unlink()
+    assert shell.works("report", "out") == "Report: out/report.html\n"
+    assert tree(shell.place) == before
+    assert "holds neither race.json nor run.json" in shell.refuses("report", "out", "--markdown")
+
+
+def test_what_was_left_undone_is_gone_on_with(raced, shell):
+    """The second race and what follows are gone; the first is found whole, and all is as it was but for the clock."""
+    shutil.copytree(raced[0] / "out", "out")
+    before = tree(shell.place)
+    shutil.rmtree("out/x-2")
+    for name in ("profile.json", "report.html"):
+        (shell.place / "out" / name).unlink()
+    tables = [raced[0] / number / "x.csv" for number in ("1", "2")]
+    asked = ("race", *tables, "--target", "y", *SMALL, "--out", "out")
+    assert "'out' holds races of these tables: add --resume to go on" in shell.refuses(*asked, silently=True)
+    shell.works(*asked, "--resume")
+    after = tree(shell.place)
+    clocks = ("made.json", "x/report.html", "x-2/report.html")
+    assert {name: data for name, data in after.items() if not name.endswith(clocks)} == {
+        name: data for name, data in before.items() if not name.endswith(clocks)
+    }
+
+
+def test_leaderboards_as_tables(raced, shell):
+    directory = raced[0] / "out" / "x"
+    assert shell.works("report", directory, "--markdown").startswith(
+        "| Optimizer | Learning rate | Median loss (nats) |"
+    )
+    assert "\\begin{tabular}{lrrrrrr}" in shell.works("report", directory, "--latex")
+    assert "exclude each other" in shell.refuses("report", directory, "--markdown", "--latex")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("iris", "nowhere.csv"), "There is no file nowhere.csv"),
+        (("iris", "wine", "iris"), "Each table is raced once; received 'iris' more than once"),
+        (("iris", "wine", "--target", "colour"), "colour"),
+        (("iris", "wine", "--batch-size", "120"), "120"),
+        (("iris", "wine", "--optimizers", "adma"), "Did you mean 'adam'?"),
+        (("iris", "wine", "--resume"), "--out DIR"),
+        (("iris", "wine", "--resume", "--out", "new"), "There are no races of these tables in 'new'"),
+        (("iris", "wine", "--add-seeds", "2", "--out", "new"), "There are no races of these tables in 'new'"),
+        (("iris", "wine", "--out", "there"), "exists already"),
+    ],
+    ids=["no file", "twice", "no such target", "batch too large", "no optimizer", "no directory", "none there",
+         "none to add to", "a place taken"],
+)  # fmt: skip
+def test_what_is_wrong_with_one_is_refused_before_any_runs(shell, monkeypatch, words, said):
+    (shell.place / "there").mkdir()
+    monkeypatch.setattr(_races, "run_one", lambda *_, **__: pytest.fail("a race began"))
+    assert said in shell.refuses("race", *words, silently=True)
+
+
+def test_a_dry_run_tells_of_each_and_leaves_nothing(shell, monkeypatch):
+    from steepest.cli import _race
+    from steepest.races import Estimate
+
+    monkeypatch.setattr(_race, "estimate", lambda problem, plan: Estimate(len(plan), 3.0))
+    told = shell.works("race", "iris", "wine", *SMALL, "--dry-run")
+    assert re.search(r"^iris: 150 rows.*\n28 runs: .*\nwine: 178 rows.*\n28 runs: ", told, re.M)
+    assert tree(shell.place) == {}
+
+
+def test_an_interrupt_ends_them_all_and_keeps_what_ended(shell, monkeypatch):
+    begun = []
+    monkeypatch.setattr(_races, "run_one", lambda console, one, place, **_: begun.append(place.name))  # not complete
+    assert shell("race", "iris", "wine", *SMALL, "--out", "out").code == 130
+    assert begun == ["iris"]
+
+    def interrupted(console, one, place, **_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_races, "run_one", interrupted)
+    said = shell("race", "iris", "wine", *SMALL, "--out", "out")
+    assert said.code == 130
+    assert said.out.endswith("races that ended are kept in out. Go on by the same command and --resume.\n")
