@@ -219,6 +219,14 @@ def test_adam_behind_momentum_names_epsilon_and_b2_and_p_is_holms():
     assert found["momentum", "sgd"].sentence.startswith("Momentum is better than SGD, lower by 0.1 (95 % interval 0.1 ")
 
 
+def test_two_pairs_on_six_seeds_are_too_many_for_either_to_be_sure():
+    """Each by itself has p = 2 / 2^6 = 0.031; Holm makes that 0.0625, above 5 %."""
+    losses = {"sgd": lambda s: 0.5, "momentum": lambda s: 0.6, "adam": lambda s: 0.7}
+    found = inclusions(raced(losses, seeds=6))
+    assert [(one.kind, one.numbers["p"]) for one in found.values()] == [("undecided", 0.0625)] * 2
+    assert inclusions(raced({name: losses[name] for name in ("sgd", "momentum")}, seeds=6))["momentum", "sgd"].warns
+
+
 @pytest.mark.parametrize(
     ("momentum", "seeds", "kind"),
     [
