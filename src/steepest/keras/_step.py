@@ -7,6 +7,7 @@ import keras
 
 from ..dialects import Method
 from ..kernels import Step
+from ..rules import hyperparameters
 from ._check import wide
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ class Part:
         """
         told = {number: getattr(optimizer, argument) for number, argument in self.knobs.items()}
         told["learning_rate"] = learning_rate
-        if not decays or not told["weight_decay"]:  # none costs a kernel nothing
-            told["weight_decay"] = None
+        if not decays or not told["weight_decay"]:  # None costs a kernel nothing, but of a knob it means the default
+            told["weight_decay"] = 0.0 if "weight_decay" in hyperparameters(self.method.rule) else None
         if self.ratio:
             ratio = getattr(optimizer, self.ratio)
             told["learning_rate"] = learning_rate * ratio
