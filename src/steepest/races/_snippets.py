@@ -70,8 +70,10 @@ def ways(one: Optimizer, framework: str) -> list[Way]:
     natives.sort(key=lambda native: native.family != own.family)
     theirs = (_way(one, native, _HOMES[framework]) for native in natives)
     ours = (_way(one, like(native, "textbook"), f"steepest.{framework}") for native in natives)
-    found = [next(filter(None, found), None) for found in (theirs, ours)]
-    return [way for way in (found[0], found[1] or _from_rule(one, own)) if way]
+    native, drop_in = (next(filter(None, found), None) for found in (theirs, ours))
+    if native and math.inf in one.hyperparameters.values():  # which our torch drop-ins do not take
+        return [native]
+    return [*filter(None, [native]), drop_in or _from_rule(one, own)]
 
 
 def _counterpart(rule: rules.Rule) -> rules.Rule:
