@@ -1,7 +1,9 @@
 """What is refused, and in which words: Keras's own kind of exception, with what to do instead."""
 
+import inspect
 import math
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,7 +35,9 @@ def check_options(native: Dialect, options: Mapping[str, Any]) -> None:
         if argument in _RANGES and isinstance(value, int | float | str) and not isinstance(value, bool):
             words, holds, usual = _RANGES[argument]
             if isinstance(value, str) or not holds(value):
-                raise ValueError(f"{argument} of {name} must be {words}; received {value!r}. Try {usual}.")
+                own = native.defaults.get(argument)
+                told = repr(own) if isinstance(own, int | float) and own > 0 else usual
+                raise ValueError(f"{argument} of {name} must be {words}; received {value!r}. Try {told}.")
         elif argument in knobs and isinstance(value, int | float):  # as its rule names it
             rules.checked(argument, value)
     _check_layers(name, options.get("exclude_layers"))
@@ -52,16 +56,21 @@ def _check_layers(name: str, layers: Any) -> None:
             ) from None
 
 
-def check_state(name: str, variables: Sequence[Any], saved: Mapping[str, Any]) -> None:
-    """ValueError, by name, for state of another number, shape or kind of variables.
+def check_state(name: str, variables: Sequence[Any], saved: Mapping[str, Any]) -> bool:
+    """Whether a saved state is for these variables; ValueError, by name, for one of other shapes or kinds.
 
+    One of another number of variables is left out with a warning, as in Keras: it was saved, or is loaded, before the
+    optimizer was built, or was another model's or optimizer's, and the weights beside it are to load all the same.
     Keras saves no names: state of another rule whose variables are alike cannot be told apart.
     """
     if len(saved.keys()) != len(variables):
-        raise ValueError(
-            f"The saved state has {len(saved.keys())} variables where this {name} has {len(variables)}: "
-            "it is another optimizer's, or one with other options."
+        warnings.warn(
+            f"The saved state has {len(saved.keys())} variables where this {name} has {len(variables)}: one of the two "
+            "was not built yet, or it is another optimizer's or another model's. It is left out, and the optimizer "
+            "begins afresh.",
+            stacklevel=3,
         )
+        return False
     for place, variable in enumerate(variables):
         value = saved[str(place)]
         if tuple(value.shape) != tuple(variable.shape):
@@ -74,6 +83,21 @@ def check_state(name: str, variables: Sequence[Any], saved: Mapping[str, Any]) -
             raise ValueError(
                 f"{variable.path} is {here} here and {there} in the saved state: it is another optimizer's."
             )
+    return True
+
+
+def bound(name: str, signature: inspect.Signature, args: tuple, named: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by name; ValueError, as in Keras, for one that the optimizer does not have.
+
+    ``decay``, which Keras ignores with a warning, is ignored with a warning.
+    """
+    if named.pop("decay", None) is not None:
+        warnings.warn("Argument `decay` is no longer supported and will be ignored.", stacklevel=3)
+    unknown = [argument for argument in named if argument not in signature.parameters]
+    if unknown:
+        allowed = ", ".join(one for one in signature.parameters if one != "self")
+        raise ValueError(f"Argument(s) not recognized by {name}: {', '.join(unknown)}. Allowed: {allowed}.")
+    return dict(signature.bind(*args, **named).arguments)
 
 
 def _kind(dtype: Any) -> str:

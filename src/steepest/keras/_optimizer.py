@@ -12,7 +12,7 @@ import numpy as np
 from .. import dialects, rules
 from ..dialects import Dialect
 from ..errors import InputError
-from ._check import check_options, check_state, wide
+from ._check import bound, check_options, check_state, wide
 from ._step import Part, backend_step
 
 # What the base class of Keras keeps by itself.
@@ -167,10 +167,10 @@ class Optimizer(keras.optimizers.Optimizer):
         return config if self.dialect == "keras" else {**config, "dialect": self.dialect}
 
     def load_own_variables(self, store: Any) -> None:
-        """Load the state that this class or Keras's own of the same name saved; ValueError for another's."""
-        check_state(type(self).__name__, self.variables, store)
-        for place, variable in enumerate(self.variables):
-            variable.assign(store[str(place)])
+        """Load the state that this class or Keras's own of the same name saved (see ``check_state``)."""
+        if check_state(type(self).__name__, self.variables, store):
+            for place, variable in enumerate(self.variables):
+                variable.assign(store[str(place)])
 
 
 def _part(spoken: Dialect, options: Mapping[str, Any]) -> Part:
@@ -217,7 +217,7 @@ def _made(native: Dialect, package: str, home: str, name: str) -> type[Optimizer
     signature = inspect.Signature([kind("self", kind.POSITIONAL_OR_KEYWORD), *told, own])
 
     def __init__(self: Any, *args: Any, **named: Any) -> None:
-        given = dict(signature.bind(self, *args, **named).arguments)
+        given = bound(native.name, signature, (self, *args), named)
         dialect = given.pop("dialect", native.framework)
         given.pop("self")
         try:
