@@ -56,12 +56,15 @@ class Case:
 
     def holds(self, options: Mapping[str, Any]) -> bool:
         """Whether these options make this case."""
-        return not self.missed(options)
+        return not self.misses(options)
 
-    def missed(self, options: Mapping[str, Any]) -> int:
-        """How many of the options are not as this case wants them."""
-        wanted = self.when.items()
-        return sum(not (_on(options[name]) if value is True else options[name] == value) for name, value in wanted)
+    def misses(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What this case wants where the options are not so."""
+        return {
+            name: value
+            for name, value in self.when.items()
+            if not (_on(options[name]) if value is True else options[name] == value)
+        }
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Dialect:
     cases: the first that holds counts.  notes: what a reader should know, a sentence each.
     step_count: "each parameter" has its own, or "all" share one.
     fallback: what the framework does, given the same options, with what the rule cannot move, being no matrix.
+    lacking: cases of who speaks this dialect that it has no equal for.
     """
 
     framework: str
@@ -82,6 +86,7 @@ class Dialect:
     step_count: str = "all"
     notes: Sequence[str] = field(default=())
     fallback: "Dialect | None" = None
+    lacking: Sequence[Case] = field(default=())
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -93,17 +98,38 @@ class Dialect:
 
         options: a value for every argument.
         """
-        for case in self.cases:
-            if case.holds(options):
-                return case
-        chosen = ", ".join(f"{a.name}={options[a.name]!r}" for a in self.arguments if a.means == CASE)
-        raise InputError(
-            f"{self.name} with {chosen} has no equal in the dialect '{self.framework}'. Try dialect='textbook'."
-        )
+        found = next((case for case in self.cases if case.holds(options)), None)
+        for case in self.lacking:
+            if case.holds(options) and (found is None or found.when.items() < case.when.items()):
+                wrong = [name for name in case.when if options[name] != self.defaults[name]]
+                raise self._has_no_equal(wrong, options, "dialect='textbook'")
+        if found is None:
+            raise self._no_case(options)
+        return found
+
+    def _no_case(self, options: Mapping[str, Any]) -> InputError:
+        """The error for options that make no case: which of them stand in the way, and what would do instead."""
+        near = [case.misses(options) for case in (*self.cases, *self.lacking)]
+        near = [one for one in near if len(one) == min(map(len, near))]
+        ways = [" and ".join(f"{name}={self._usual(name, value)!r}" for name, value in one.items()) for one in near]
+        return self._has_no_equal([name for one in near for name in one], options, ", or ".join(dict.fromkeys(ways)))
+
+    def _has_no_equal(self, wrong: Sequence[str], options: Mapping[str, Any], advice: str) -> InputError:
+        received = ", ".join(f"{name}={options[name]!r}" for name in dict.fromkeys(wrong))
+        return InputError(f"{self.name} with {received} has no equal in the dialect '{self.framework}'. Try {advice}.")
+
+    def _usual(self, name: str, wanted: Any) -> Any:
+        """A value for an argument that a case wants; its default where the case wants any."""
+        default = self.defaults[name]
+        return default if wanted is True and _on(default) else wanted
 
     def numbers(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options as a method's numbers: knobs, learning rate, and what else is switched on."""
-        knobs = rules.hyperparameters(self.case(options).rule)
+        """The options as a method's numbers: knobs, learning rate, and what else is switched on.
+
+        Raises InputError for a weight decay where these options have none.
+        """
+        case = self.case(options)
+        knobs = rules.hyperparameters(case.rule)
         told: dict[str, Any] = {}
         for argument in self.arguments:
             value = options[argument.name]
@@ -115,6 +141,12 @@ class Dialect:
                 or (argument.means in _SWITCHED and _on(value))
             ):
                 told[argument.means] = value
+        if WEIGHT_DECAY in told and WEIGHT_DECAY not in knobs and case.weight_decay == "none":
+            raise InputError(
+                f"{rules.proper_name(case.rule.__name__)} has no weight decay in the dialect '{self.framework}'; "
+                f"received weight_decay={told[WEIGHT_DECAY]}. "
+                f"Try {'AdamW' if case.rule is rules.adam else 'weight_decay=0'}, or dialect='torch'."
+            )
         return told
 
     def first(self, options: Mapping[str, Any]) -> dict[str, float]:
@@ -132,13 +164,13 @@ class Dialect:
         lent = {one.means: _lent(one) for one in first.arguments if first._lends(one, self)}
         arguments = [Argument(a.name, lent.get(a.means, a.default), a.means) for a in self.arguments]
         begins = {str(m).removeprefix("first "): value for m, value in lent.items() if str(m).startswith("first ")}
-        cases = [_spoken(case, others, begins) for case in self.cases]
+        cases = [(case, _spoken(case, others, begins, _USUAL_DECAY[self.framework])) for case in self.cases]
         fallback = self.fallback
         if fallback and first.fallback:
             fallback = fallback.speaking([first.fallback])
         return Dialect(
-            first.framework, self.name, self.family, tuple(arguments), [case for case in cases if case],
-            self.step_count, first.notes, fallback,
+            first.framework, self.name, self.family, tuple(arguments), [case for _, case in cases if case],
+            self.step_count, first.notes, fallback, [case for case, found in cases if not found],
         )  # fmt: skip
 
     def _lends(self, argument: Argument, to: "Dialect") -> bool:
@@ -167,6 +199,8 @@ def _on(value: Any) -> bool:
     return value is not None and not (isinstance(value, bool | int | float) and value == 0)
 
 
+# The kind of weight decay that each framework has unless told otherwise.
+_USUAL_DECAY = {"textbook": "none", "torch": "coupled", "keras": "decoupled", "optax": "none"}
 # What an option asks for, which every dialect writes alike; the other choices are what a dialect is.
 _ASKED = ("around", "ahead")
 
@@ -181,20 +215,24 @@ def _lent(argument: Argument) -> Any:
     return 1.0 if argument.means == LEARNING_RATE and argument.default is None else argument.default
 
 
-def _spoken(case: Case, others: Sequence[Dialect], begins: Mapping[str, float]) -> Case | None:
+def _spoken(
+    case: Case, others: Sequence[Dialect], begins: Mapping[str, float], usual_decay: str = "none"
+) -> Case | None:
     """The case as another framework computes it, or None where that has no such thing.
 
-    Of several equals the one that least leaves its framework's defaults.  begins: state before the first step.
+    Of several equals the one that least leaves its framework's defaults, and of a kind of weight decay that was asked
+    for, not being the usual one.  begins: state before the first step.
     """
+    asks = case.weight_decay != usual_decay
     equals = [
-        (one.missed(other.defaults), place, one)
+        (asks and one.weight_decay != case.weight_decay, len(one.misses(other.defaults)), place, one)
         for place, other in enumerate(others)
         for one in other.cases
         if one.rule == case.rule and _asked(one) == _asked(case)
     ]
     if not equals:
         return None
-    equal = min(equals, key=lambda found: found[:2])[-1]
+    equal = min(equals, key=lambda found: found[:3])[-1]
     return Case(
         case.rule, case.state, case.when, equal.choices, equal.fixed, {**begins, **equal.first}, equal.weight_decay
     )

@@ -59,11 +59,12 @@ def like(dialect: Dialect, framework: str) -> Dialect:
         return dialect
     if framework == "textbook":
         return textbook(dialect)
-    # A rule as it is written is found under whatever name a framework has it.
-    written = {case.rule for case in dialect.cases} if dialect.framework == "textbook" else set()
+    # A rule is found under whatever name a framework has it, and each of a family as it is written.
+    by_default = [dialect.case(dialect.defaults)]
+    sought = {case.rule for case in (dialect.cases if dialect.framework == "textbook" else by_default)}
 
     def strangeness(other: Dialect) -> int:
-        return 0 if other.family == dialect.family else 1 if any(one.rule in written for one in other.cases) else 2
+        return 0 if other.family == dialect.family else 1 if any(one.rule in sought for one in other.cases) else 2
 
     others = sorted(FRAMEWORKS[framework], key=strangeness)
     if strangeness(others[0]) == 2:
