@@ -144,6 +144,14 @@ def test_what_no_seed_pairs_is_not_compared_seed_by_seed(shell, changes, why):
     assert "luck" not in told.split("may differ by luck.")[1]
 
 
+def test_versions_and_grids_are_among_what_differs(shell):
+    race(shell.place / "a")
+    race(shell.place / "b", {"adam": LOSSES["adam"]}, edit=lambda facts: facts | {"versions": {"jax": "2"}})
+    part = shell.works("compare", "a", "b").split("What was asked differently:\n")[1].split("\n\n")[0]
+    differ = [re.split(r"\s{2,}", line) for line in part.splitlines()[1:]]
+    assert differ == [["Learning rates, SGD", "0.1", "—"], ["Version, jax", "1", "2"]]
+
+
 def test_few_shared_seeds_decide_nothing(shell):
     race(shell.place / "a")
     race(shell.place / "b", {"adam": LOSSES["adam"][:5] + 1})

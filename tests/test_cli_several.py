@@ -6,7 +6,9 @@ import json
 import re
 import shutil
 import sys
+from pathlib import Path
 from statistics import median
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -155,6 +157,65 @@ def test_report_draws_all_again_and_the_same(raced, shell):
     assert shell.works("report", "out") == "Report: out/report.html\n"
     assert tree(shell.place) == before
     assert "holds neither race.json nor run.json" in shell.refuses("report", "out", "--markdown")
+
+
+def edited(place, change):
+    told = json.loads((place / "race.json").read_text())
+    change(told)
+    (place / "race.json").write_text(json.dumps(told))
+
+
+def test_a_race_without_a_verdict_counts_for_nobody(raced, shell):
+    shutil.copytree(raced[0] / "out", "out")
+    edited(shell.place / "out" / "x", lambda told: told.update(verdict=None))
+    edited(shell.place / "out" / "x-2", lambda told: told["verdict"].update(confirmed=False))
+    shell.works("report", "out")
+    told = facts(shell.place)
+    assert {task["table"] for task in told["tasks"]} == {"x-2"}
+    assert [one["tables"] for one in told["optimizers"]] == [1, 1]
+    page = (shell.place / "out" / "report.html").read_text(encoding="utf-8")
+    assert '<a href="x/report.html">x</a>: No verdict was reached.' in page
+    assert "unconfirmed: no fresh seeds on x-2; differences may be luck" in page
+    edited(shell.place / "out" / "x-2", lambda told: told.update(verdict=None))
+    shell.works("report", "out")
+    assert facts(shell.place)["optimizers"] == []
+    page = (shell.place / "out" / "report.html").read_text(encoding="utf-8")
+    assert "No race of these came to a target, so none is quickest.</h1>" in page
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: "",
+        lambda told: "[" * 100_000,
+        lambda told: json.dumps(told | {"tables": [{"directory": "../x"}]}),
+        lambda told: json.dumps(told | {"tables": []}),
+        lambda told: json.dumps(told | {"kind": "race"}),
+        lambda told: json.dumps(told | {"format": 99}),
+        lambda told: json.dumps(told | {"tables": [{"directory": "gone"}]}),
+    ],
+    ids=[
+        "empty",
+        "brackets",
+        "a place elsewhere",
+        "no tables",
+        "another kind",
+        "a newer format",
+        "a race that is gone",
+    ],
+)
+def test_a_damaged_directory_of_races_is_refused(raced, shell, damage):
+    shutil.copytree(raced[0] / "out", "out")
+    (shell.place / "out" / "profile.json").write_text(damage(facts(raced[0])))
+    said = shell.refuses("report", "out", silently=True)
+    assert re.search(r"'out/profile.json' (is damaged|has format 99)|There is no directory 'out/gone'", said)
+
+
+def test_no_table_takes_the_place_of_the_page():
+    tables = [SimpleNamespace(table=SimpleNamespace(name=name)) for name in ("report.html", "iris", "iris", "..")]
+    assert _races._directories(Path("out"), tables) == [
+        Path("out", name) for name in ("table-report.html", "iris", "iris-2", "table-..")
+    ]
 
 
 def test_what_was_left_undone_is_gone_on_with(raced, shell):

@@ -117,7 +117,7 @@ def _names(file: Path) -> list[str]:
         known = facts["kind"] == "profile" and isinstance(facts["format"], int)
     except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise InputError(f"'{file}' is damaged ({error}); run the command that made it again.") from error
-    if not known or not all(isinstance(name, str) and name == Path(name).name for name in names):
+    if not (known and names) or not all(isinstance(name, str) and name == Path(name).name for name in names):
         raise InputError(f"'{file}' is damaged; run the command that made it again.")
     if facts["format"] > FORMAT:
         raise InputError(
