@@ -44,6 +44,8 @@ def confirmed_directory(path: Path, *, optimizers=("adam", "sgd", "rmsprop"), fr
             _add_run(runs, curves, rank["optimizer"], rank["learning_rate"], seed, best, rng)
     for row in runs[first:]:
         row["stage"] = "confirm"
+    for row in runs:
+        row["steady_validation_loss"] = row["best_validation_loss"]
     told |= {"format": 2, "verdict": verdict | confirmed_verdict(verdict["leaderboard"], runs[first:]), **facts}
     (path / "made.json").write_text(json.dumps(made(told)), encoding="utf-8")
     return _write(path, "race", runs, curves, told)

@@ -91,7 +91,7 @@ def _set_axis(chart: go.Figure, axis: Spread, fresh: Fresh, comparisons: list[di
     left, right = axis.at([-fresh.margin, fresh.margin]).tolist()
     chart.add_shape(type="rect", name="margin", x0=left, x1=right, fillcolor=BAND, line_width=0, **rows)
     chart.add_shape(type="line", name="zero", x0=0, x1=0, line={"color": INK, "width": 1}, **rows)
-    for text, anchor, shift in (("← better than the leader", "right", -6), ("worse →", "left", 6)):
+    for text, anchor, shift in (("← better", "right", -6), ("worse →", "left", 6)):
         where = {"x": 0, "y": 1, "yref": "paper", "xanchor": anchor, "yanchor": "bottom", "xshift": shift}
         chart.add_annotation(**where, text=text, showarrow=False, font={"size": 11, "color": QUIET})
 

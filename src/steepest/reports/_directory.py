@@ -47,9 +47,10 @@ _RESIDUALS: _Kinds = {"actual": (list,), "predicted": (list,)}
 
 _RUNS = {"run": int, "optimizer": str, "learning_rate": float, "seed": int, "status": str, "epochs": float}
 _RUNS |= {"best_epoch": float, "train_loss": float, "best_validation_loss": float}
-# Directories written before a race judged by it lack it; their races judged by the best loss.
-_MAYBE = {"steady_validation_loss": float, "stage": str}
+# Directories written before a race judged by it lack them; their races judged by the best loss.
+_RUNS_MAYBE = {"steady_validation_loss": float, "stage": str}
 _CURVES = {"run": int, "epoch": float, "train_loss": float, "validation_loss": float}
+_CURVES_MAYBE = {"step": float}
 
 Columns = dict[str, np.ndarray]
 
@@ -129,7 +130,8 @@ def read(directory: str | Path) -> Record:
             "`steepest fit` wrote."
         )
     facts = _facts(path / FILES[kind], kind)
-    runs, curves = _columns(path / "runs.parquet", _RUNS, _MAYBE), _columns(path / "curves.parquet", _CURVES)
+    runs = _columns(path / "runs.parquet", _RUNS, _RUNS_MAYBE)
+    curves = _columns(path / "curves.parquet", _CURVES, _CURVES_MAYBE)
     if len(np.unique(runs["run"])) != len(runs["run"]):
         raise _damaged(path / "runs.parquet", "a run number stands in it twice")
     if not np.all((runs["learning_rate"] > 0) & np.isfinite(runs["learning_rate"])):

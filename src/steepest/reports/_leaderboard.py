@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..races import LEAST_SEEDS
 from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, number, percent, rate, signed
@@ -104,22 +105,22 @@ def relation(comparison: Mapping[str, Any], margin: float) -> str:
 
 
 def median_range(losses: np.ndarray) -> str:
-    """The interval of a median that any distribution allows at 95 %, from the order of the losses (Thompson 1936).
+    """The 95 % interval of a median, as that of the differences: Hettmansperger & Sheather's, between ordered losses.
 
-    losses: (seeds,), infinite where a run diverged. An em dash below six seeds, which allow none.
+    losses: (seeds,), infinite where a run diverged. Empty below six seeds, which allow none.
 
-    The chance that at most one of ten lies below the median is 11 / 1024, at most two 56 / 1024, which is more than
-    2.5 %: so it runs from the second to the second last.
+    Of ten losses X_2 to X_9 cover the median in 97.85 % of samples, X_3 to X_8 in 89.06 %: with
+    I = (0.9785 - 0.95) / (0.9785 - 0.8906) = 0.324 the ends lie l = 8 I / (2 + 6 I) = 0.66 of the way inwards.
 
     >>> median_range(np.arange(1.0, 11.0)), median_range(np.arange(5.0))
-    ('2 to 9', '—')
+    ('2.7 to 8.3', '')
     """
-    from scipy import stats
+    from scipy.stats import mstats
 
-    if len(losses) < 6:
-        return "—"
-    found = stats.quantile_test(np.sort(losses), p=0.5).confidence_interval(0.95)
-    return interval(float(found.low), float(found.high), BRIEF)
+    if len(losses) < LEAST_SEEDS:
+        return ""
+    low, high = mstats.median_cihs(losses)
+    return _ends(float(low), float(high))
 
 
 def _finite(value: float | None) -> bool:
@@ -149,7 +150,13 @@ def _row(place: int, rank: dict[str, Any], style: Style) -> Row:
 
 
 def _cost(tuning: dict[str, Any]) -> str:
-    return f"{signed(tuning['median'], BRIEF)} ({interval(tuning['low'], tuning['high'], BRIEF)})"
+    ends = _ends(tuning["low"], tuning["high"])
+    return signed(tuning["median"], BRIEF) + (f" ({ends})" if ends else "")
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    """An interval in small print; empty where there is none, on fewer than six seeds."""
+    return interval(low, high, BRIEF).strip("—")
 
 
 def _beside(comparison: dict[str, Any] | None, margin: float) -> Beside:
@@ -159,7 +166,7 @@ def _beside(comparison: dict[str, Any] | None, margin: float) -> Beside:
     low, high = (number(100 * comparison[key], BRIEF) for key in ("beaten_low", "beaten_high"))
     return Beside(
         difference=signed(comparison["median"]),
-        interval=interval(comparison["low"], comparison["high"], BRIEF),
+        interval=_ends(comparison["low"], comparison["high"]),
         p="< 0.001" if p is not None and p < 0.001 else number(p),
         beaten=percent(comparison["beaten"]),
         beaten_interval=f"{low} to {high} %",

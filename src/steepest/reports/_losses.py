@@ -107,7 +107,7 @@ def loss_chart(record: Record, order: list[str], unit: str) -> Chart | None:
     if len(found) > FEW and np.isfinite(record.curves["validation_loss"][shown]).any():
         second = parts(record)["train_loss"]
         chart.update_traces(visible=False, selector=lambda trace: trace.meta["part"] == second)
-    _add_labels(chart, record, found, axis)
+    add_labels(chart, _ends(record, found), axis, HEIGHT - TOP - BOTTOM)
     return Chart("losses", "Loss curves", chart, _finding(record, found, unit))
 
 
@@ -169,19 +169,28 @@ def _plain(values: np.ndarray) -> list[float | None]:
     return [value if np.isfinite(value) else None for value in values.tolist()]
 
 
-def _add_labels(chart: go.Figure, record: Record, found: dict[str, np.ndarray], axis: Scale) -> None:
-    """Write each optimizer's name right of the plot, at the height where its line ends or as near as there is room."""
+def _ends(record: Record, found: dict[str, np.ndarray]) -> dict[str, float]:
+    """The last median loss of each optimizer's line; none of one without a line."""
     ends = {}
     for optimizer, runs in found.items():
         drawn = [curves(record, runs, column).median for column in COLUMNS]
         last = [median[np.isfinite(median)][-1:] for median in drawn]
         if any(len(end) for end in last):
             ends[optimizer] = float(next(end[0] for end in last if len(end)))
-    room = 15 / (HEIGHT - TOP - BOTTOM) * 1.11
+    return ends
+
+
+def add_labels(chart: go.Figure, ends: dict[str, float], axis: Scale, height: int) -> None:
+    """Write each optimizer's name right of the plot, at the height where its line ends or as near as there is room.
+
+    ends: the loss there, by optimizer.  height: of the plot without its margins, px.
+    """
+    room = 15 / height * 1.11
     heights = spread([min(axis.share(end), 1.0) for end in ends.values()], room, lowest=-0.03, highest=1.03)
-    for optimizer, height in zip(ends, heights, strict=True):
-        text, color = plotly_text(proper_name(optimizer), 12), text_color(styles(found)[optimizer].color)
-        where = {"xref": "paper", "x": 1, "yref": "paper", "y": (height + 0.06) / 1.11}
+    looks = styles(ends)
+    for optimizer, place in zip(ends, heights, strict=True):
+        text, color = plotly_text(proper_name(optimizer), 12), text_color(looks[optimizer].color)
+        where = {"xref": "paper", "x": 1, "yref": "paper", "y": (place + 0.06) / 1.11}
         font = {"color": color, "size": 12}
         chart.add_annotation(
             **where, text=text, name=optimizer, xanchor="left", yanchor="middle", xshift=6, showarrow=False, font=font

@@ -4,25 +4,33 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
 
 from ..errors import InputError
+from ..races import LEAST_SEEDS
+from ..rules import proper_name
+from ._budgets import budget_chart, budget_table, budgets
+from ._checks import checks
 from ._differences import difference_chart, difference_table
 from ._directory import Record, read
 from ._fill import fill
-from ._format import number
+from ._format import count, listed, number
 from ._fresh import Fresh, fresh
 from ._leaderboard import chips, leaderboard_rows
 from ._losses import loss_chart, loss_table, parts
 from ._method import method
 from ._model import measures, model_charts
-from ._rates import rate_charts, rate_table
+from ._rates import kept_usual, rate_charts, rate_table
 from ._runs import embedded_runs
 from ._strips import strip_chart, strip_table
 from ._style import Chart, Table, styles
+from ._targets import target_charts, target_table, targets
 from ._words import badges, data_rows, headline, rows
+
+FRAMEWORKS = MappingProxyType({"torch": "PyTorch", "keras": "Keras"})
 
 
 def report(directory: str | Path) -> Path:
@@ -87,13 +95,17 @@ def _parts(record: Record) -> dict[str, Any]:
     test = (record.model or {}).get("test") or {}
     model = {"measures": measures(test), "model_charts": model_charts(test, str(data.get("target", "target")))}
     shared = {"record": record, "styles": styles(order), "recommendation": _recommendation(facts)}
-    race = _verdict_part(record, order, unit) | _rate_part(record, order, unit)
+    race = _verdict_part(record, order, unit) | _rate_part(record, order, unit) | {"checks": checks(facts)}
+    race |= _budget_part(record, order, unit) | _target_part(record, unit)
     return shared | said | tables | model | race | _loss_part(record, order, unit)
 
 
 def _recommendation(facts: dict[str, Any]) -> dict[str, Any] | None:
     told = facts.get("recommendation")
-    return {"sentence": str(told["sentence"]), "code": list(told["code"].items())} if told else None
+    if not told:
+        return None
+    code = [(FRAMEWORKS.get(name, name), text) for name, text in told["code"].items()]
+    return {"sentence": str(told["sentence"]), "code": code}
 
 
 def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
@@ -103,6 +115,7 @@ def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]
     charts = _seed_charts(record, seeds, unit) if seeds else []
     return {
         "leaderboard": ranks,
+        "tuning_seeds": count(len(set(record.runs["seed"][record.tuned].tolist())), "tuning seed"),
         "fresh": seeds,
         "timed": any(row.step != "—" for row in ranks),
         "method": method(record, seeds),
@@ -114,6 +127,33 @@ def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]
     }
 
 
+def _budget_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
+    found = budgets(record, order)
+    if not found:
+        return {"budget_chart": None}
+    chart = budget_chart(record, found, unit)
+    return {
+        "budget_chart": chart,
+        "budget_table": budget_table(found),
+        "budget_bands": any(trace.name == "luck" for trace in chart.figure.data),
+        "dropped": bool((record.runs["status"] == "dropped").any()),
+    }
+
+
+def _target_part(record: Record, unit: str) -> dict[str, Any]:
+    found = targets(record)
+    if found is None:
+        return {"target_charts": []}
+    steps = record.facts.get("step_seconds") or {}
+    return {
+        "target_charts": target_charts(record, found, unit),
+        "target_table": target_table(found, unit, steps),
+        "target_seeds": count(len(found.seeds), "fresh seed" if record.confirmed else "tuning seed"),
+        "target_intervals": len(found.seeds) >= LEAST_SEEDS,
+        "baseline": proper_name(found.baseline),
+    }
+
+
 def _seed_charts(record: Record, seeds: Fresh, unit: str) -> list[tuple[Chart, Table]]:
     beside = difference_chart(record, seeds, unit)
     paired = [(beside, difference_table(record, seeds))] if beside else []
@@ -122,11 +162,14 @@ def _seed_charts(record: Record, seeds: Fresh, unit: str) -> list[tuple[Chart, T
 
 def _rate_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
     if record.kind == "fit" or not order:
-        return {"rate_charts": [], "rate_table": None, "marks": set(), "plateaus": False}
+        return {"rate_charts": [], "rate_table": None, "marks": set(), "plateaus": False, "kept": ""}
     charts = rate_charts(record, order, unit)
     marks = {trace.name for chart in charts for trace in chart.figure.data}
     plateaus = any(shape.name == "plateau" for chart in charts for shape in chart.figure.layout.shapes)
-    return {"rate_charts": charts, "rate_table": rate_table(record, order), "marks": marks, "plateaus": plateaus}
+    return {"rate_charts": charts, "rate_table": rate_table(record, order), "marks": marks} | {
+        "plateaus": plateaus,
+        "kept": listed(map(proper_name, kept_usual(record))),
+    }
 
 
 def _loss_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:

@@ -203,6 +203,17 @@ def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
     return (said + _at_usual(every, rank)).replace("∞", "a diverging loss").strip()
 
 
+def kept_usual(record: Record) -> list[str]:
+    """The optimizers whose usual rate did better on fresh seeds than the one that tuning chose, and took its place."""
+    runs, found = record.runs, []
+    for rank in (record.verdict or {}).get("leaderboard", []) if record.confirmed else []:
+        ran = np.unique(runs["learning_rate"][record.fresh & (runs["optimizer"] == rank["optimizer"])])
+        usual = rank.get("usual_learning_rate")
+        if usual and len(ran) > 1 and np.isclose(rank["learning_rate"], usual, rtol=1e-6):
+            found.append(rank["optimizer"])
+    return found
+
+
 def _at_usual(curve: tuple[np.ndarray, np.ndarray], rank: dict | None) -> str:
     usual = (rank or {}).get("usual_learning_rate")
     there = curve[1][np.isclose(curve[0], usual, rtol=1e-6)] if usual else []

@@ -99,18 +99,28 @@ def _loss_before_training(record: Record) -> float:
 def log_axis(low: float, high: float, *, last_tick: float = np.inf, most: int = 7) -> dict[str, Any]:
     """A logarithmic axis from low to high (both positive) with ticks at round values, written as the page does.
 
-    Whole decades where there are three or more, else 1, 2 and 5 in each, else eight in each, else evenly spaced; at
-    most *most* decades.
+    Whole decades where there are three or more, else 1, 2 and 5 in each, else evenly spaced; at most *most* decades.
     """
     end = min(high, last_tick)
     powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
     decades = [10.0**power for power in powers if low <= 10.0**power <= end]
     finer = [10.0**power * times for power in powers for times in (1, 2, 5)]
-    finest = [10.0**power * times for power in powers for times in (1, 1.5, 2, 3, 4, 5, 6, 8)]
-    even = [float(f"{tick:.3g}") for tick in np.geomspace(low, end, 5)[1:]]
     every = max(1, -(-len(decades) // most))
-    choices = [decades[::every] if len(decades) > 2 else [], finer, finest, even]
+    choices = [decades[::every] if len(decades) > 2 else [], finer, _even(low, end)]
     inside = [sorted({tick for tick in ticks if low <= tick <= end}) for ticks in choices]
-    ticks = next((ticks for ticks in inside if len(ticks) > 2 or (ticks and ticks is inside[0])), inside[-1])
+    ticks = next((ticks for ticks in inside if len(ticks) > 2), inside[-1])
     limits = [float(np.log10(low)), float(np.log10(high))]
     return {"type": "log", "range": limits, "tickvals": ticks, "ticktext": [rate(tick) for tick in ticks]}
+
+
+def _even(low: float, high: float) -> list[float]:
+    """The multiples of 1, 2 or 5 times a power of ten between two positive numbers that differ: two to five.
+
+    >>> _even(0.51, 0.59), _even(0.033, 0.17)
+    ([0.52, 0.54, 0.56, 0.58], [0.05, 0.1, 0.15])
+    """
+    rough = (high - low) / 5 or high
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
+    places = range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)
+    return [float(f"{place * step:.10g}") for place in places if place]

@@ -4,13 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from ..races import LEAST_SEEDS
 from ..rules import proper_name
 from ._directory import Record
 from ._format import count, number, rate, upper_first
 from ._scale import scores
-
-# The exact test of signs over n pairs has no p below 2 / 2^n: at five pairs 0.0625.
-LEAST_SEEDS = 6
 
 
 def headline(record: Record) -> str:
