@@ -230,9 +230,21 @@ def test_words_that_make_no_command(shell, words, said):
     assert all(part in sentence for part in said), sentence
 
 
-@pytest.mark.parametrize("size", [300, 2500, 30_000])
-@pytest.mark.parametrize("command", ["fit", "race"])
+FULL = "Cannot write 'deep/out': file too large. Give another place, or make room there."
+
+
+@pytest.mark.parametrize(("command", "size"), [("fit", 300), ("fit", 2500), ("fit", 30_000), ("race", 300)])
 def test_a_disk_that_fills_up_while_results_are_written(shell, command, size):
     with file_size_limit(size):
         sentence = shell.refuses(command, "wine", *words_of(command), "--out", "deep/out")
-    assert sentence == "Cannot write 'deep/out': file too large. Give another place, or make room there."
+    assert sentence == FULL
+
+
+@pytest.mark.parametrize("size", [5000, 30_000])
+def test_a_race_whose_disk_fills_up_goes_on_once_there_is_room(shell, size):
+    race = ("race", "wine", *words_of("race"), "--learning-rates", "5", "--out", "deep/out")
+    with file_size_limit(size):
+        said = shell(*race)
+    assert (said.code, said.err) == (2, f"steepest: {FULL}\n")
+    assert "this race ended before and are not run again" in shell.works(*race, "--resume")
+    assert (shell.place / "deep" / "out" / "report.html").exists()

@@ -72,7 +72,7 @@ class Journal:
 
     def _leave_nothing_idle(self) -> None:
         runs = self._home / _RUNS
-        if not runs.exists() or not runs.stat().st_size:  # there is nothing to go on with
+        if not runs.exists() or b"\n" not in runs.read_bytes():  # there is nothing to go on with
             shutil.rmtree(self._home, ignore_errors=True)
 
     def _leave_no_empty_directory(self) -> None:
