@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from steepest.problems import Measure
+from steepest.races import Verdict
 from steepest.races import judge as judged
-from steepest.races._verdict import Verdict
 
 INF = math.inf
 NATS = Measure("loss", "nats")

@@ -25,6 +25,9 @@ from ._recommend import Recommendation as Recommendation
 from ._recommend import recommend as recommend
 from ._sanity import Finding as Finding
 from ._sanity import sanity as sanity
+from ._sentence import rate as rate
+from ._standing import Standing as Standing
+from ._standing import Verdict as Verdict
 from ._statistics import LEAST_SEEDS as LEAST_SEEDS
 from ._statistics import MARGIN as MARGIN
 from ._statistics import Comparison as Comparison
@@ -37,7 +40,4 @@ from ._targets import Target as Target
 from ._targets import TimesToTargets as TimesToTargets
 from ._targets import times_to_targets as times_to_targets
 from ._targets import untrained_loss as untrained_loss
-from ._verdict import Standing as Standing
-from ._verdict import Verdict as Verdict
 from ._verdict import judge as judge
-from ._verdict import rate as rate

@@ -20,9 +20,11 @@ from ._execute import Crew, Ended
 from ._plan import CONFIRM, TUNE, Plan, plan_race, seconds_at_most
 from ._recommend import Recommendation, recommend
 from ._sanity import Finding, recommended_losses, sanity
+from ._sentence import rate
+from ._standing import Verdict
 from ._together import together
 from ._tune import tune
-from ._verdict import Verdict, judge, judged_runs, of_stage, rate
+from ._verdict import judge, judged_runs, of_stage
 
 RUN_SCHEMA = {
     "run": pl.Int32,

@@ -12,8 +12,10 @@ from ..optimizer import Optimizer
 from ..rules import proper_name
 from ..training import Settings
 from ._plan import CONFIRM, TUNE, Plan
+from ._sentence import rate
 from ._snippets import CODED, shown, snippet
-from ._verdict import Verdict, judged_runs, of_stage, rate
+from ._standing import Verdict
+from ._verdict import judged_runs, of_stage
 
 _MANY = 2**31  # rows, more than any usual batch has
 

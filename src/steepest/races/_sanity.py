@@ -12,8 +12,9 @@ from ..problems import Measure
 from ..rules import proper_name
 from ._baselines import MEAN, Baseline
 from ._plan import CONFIRM, TUNE
+from ._standing import Verdict
 from ._statistics import LEVEL, MARGIN, Comparison, compare, holm
-from ._verdict import Verdict, judged_runs, of_stage
+from ._verdict import judged_runs, of_stage
 
 # What a check found.
 OK, UNDECIDED, SMALL_SPACE, BEATEN, CONSTANT = "ok", "undecided", "small_space", "beaten", "constant"

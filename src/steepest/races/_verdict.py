@@ -2,85 +2,17 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
 from ..problems import Measure
-from ..rules import proper_name
 from ._choose import Chosen, choose, losses_by_rate
 from ._plan import CONFIRM, TUNE
-from ._statistics import LEAST_SEEDS, MARGIN, Comparison, compare
-
-
-@dataclass(frozen=True)
-class Standing:
-    """An optimizer at its recommended learning rate.
-
-    median, low, high: steady watched loss (see ``Run``) over the seeds that count there, the fresh ones where there are
-    any; infinite where runs diverged.
-    plateau: the rates that tuning does not tell from the best.  at_edge: they reach an end of the grid, so better may
-    lie beyond.
-    runs, diverged: of all its runs.  usual_learning_rate, usual_median: untuned, on the same seeds.
-    comparison: beside the leader, seed by seed; None for the leader, and where no fresh seeds ran.
-    tuning: the usual rate beside the recommended one, likewise; None where they are one.
-    """
-
-    optimizer: str
-    learning_rate: float
-    median: float
-    low: float
-    high: float
-    runs: int
-    diverged: int
-    at_edge: bool
-    usual_learning_rate: float
-    usual_median: float
-    plateau: tuple[float, float]
-    comparison: Comparison | None = None
-    tuning: Comparison | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The recommendation, and all standings, best first.
-
-    confirmed: whether fresh seeds were run; without them differences may be luck.
-    winners: those that nothing shows to be worse than the leader, who is first.  decided: whether that is one alone, or
-    all are equal to within the margin.
-    more_seeds: about how many would decide it; None where it is decided or no number would.
-    reason: why the recommended one and no other winner; empty where there is no other.
-    """
-
-    sentence: str
-    confirmed: bool
-    optimizer: str
-    learning_rate: float
-    leaderboard: tuple[Standing, ...]
-    winners: tuple[str, ...] = ()
-    decided: bool = False
-    more_seeds: int | None = None
-    reason: str = ""
-    margin: float = MARGIN
-
-    @property
-    def recommended(self) -> Standing:
-        """The standing of the recommended optimizer."""
-        return next(standing for standing in self.leaderboard if standing.optimizer == self.optimizer)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values; infinite losses become None."""
-        return _finite(asdict(self))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+from ._sentence import confirmed_sentence, unconfirmed_sentence
+from ._standing import Standing, Verdict, decades
+from ._statistics import MARGIN, Comparison, compare
 
 
 def judge(
@@ -110,7 +42,7 @@ def judge(
     if confirmed:
         return _confirmed(board, losses, measure, state_arrays or {})
     first = board[0]
-    sentence = _unconfirmed(board, measure, len(losses[first.optimizer][0]))
+    sentence = unconfirmed_sentence(board, measure, len(losses[first.optimizer][0]))
     return Verdict(sentence, False, first.optimizer, first.learning_rate, tuple(board))
 
 
@@ -198,7 +130,7 @@ def _confirmed(
     more = max((one for one in asked if one is not None), default=None) if None not in asked else None
     first, reason = _pick([one for one in told if one.optimizer in winners], state_arrays)
     verdict = Verdict("", True, first.optimizer, first.learning_rate, told, winners, not undecided, more, reason)
-    return replace(verdict, sentence=_sentence(verdict, measure, len(losses[leader.optimizer][0])))
+    return replace(verdict, sentence=confirmed_sentence(verdict, measure, len(losses[leader.optimizer][0])))
 
 
 def _tuning(chosen: np.ndarray, usual: np.ndarray) -> Comparison | None:
@@ -227,84 +159,3 @@ def _pick(winners: Sequence[Standing], state_arrays: Mapping[str, int]) -> tuple
         if len(left) == 1:
             break
     return left[0], reason if len(winners) > 1 else ""
-
-
-def decades(one: Standing) -> float:
-    """How wide the plateau is."""
-    return math.log10(one.plateau[1] / one.plateau[0])
-
-
-def _sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
-    first = verdict.recommended
-    use = f"{proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}"
-    reached = f"median {measure.part} {measure.name} {measure.of(first.median)} over {_seeds(seeds)}"
-    edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
-    others = len(verdict.leaderboard) - len(verdict.winners)
-    if len(verdict.winners) == 1:
-        return f"Use {use}: {reached}{_ahead(verdict)}{edge}."
-    names = _listed([proper_name(name) for name in verdict.winners])
-    why = f", since {verdict.reason}" if verdict.reason else ""
-    if verdict.decided:
-        told = f"{names} are equals to within {100 * verdict.margin:.0f} %"
-    else:
-        told = f"Undecided between {names}"
-        settle = verdict.more_seeds
-        if seeds < LEAST_SEEDS:
-            told += f": fewer than {LEAST_SEEDS} seeds decide nothing"
-        elif settle:
-            told += f": about {settle} more {'seed' if settle == 1 else 'seeds'} would settle it"
-        else:
-            told += ", and no reasonable number of seeds would settle it"
-    beaten = f"; the other {others} {'is' if others == 1 else 'are'} worse" if others else ""
-    return f"{told}{beaten}. Use {use}{why}: {reached}{edge}."
-
-
-def _ahead(verdict: Verdict) -> str:
-    """How far the next one is behind; nothing where there is no other."""
-    if len(verdict.leaderboard) == 1:
-        return ""
-    beside = verdict.leaderboard[1].comparison
-    assert beside is not None
-    others = len(verdict.leaderboard) - 1
-    than = "better than the other" if others == 1 else f"better than each of the {others} others"
-    return (
-        f", {than}; next is {proper_name(beside.optimizer)}, higher by {beside.median:.2g} "
-        f"(95 % interval {beside.low:.2g} to {beside.high:.2g}, p = {beside.adjusted:.2g})"
-    )
-
-
-def _seeds(count: int) -> str:
-    return f"{count} fresh {'seed' if count == 1 else 'seeds'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _unconfirmed(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
-    first = board[0]
-    told = (
-        f"Use {proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
-        f"median {measure.part} {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
-    )
-    if len(board) > 1:
-        next_best = board[1]
-        told += (
-            f"; next is {proper_name(next_best.optimizer)} at {rate(next_best.learning_rate)} "
-            f"with {next_best.median:.3g}"
-        )
-    if first.at_edge:
-        told += ". Its plateau reaches the end of its grid: a better rate may lie beyond"
-    return told + ". Unconfirmed: no fresh seeds have tested it."
-
-
-def rate(learning_rate: float) -> str:
-    """A learning rate as people write it, to three digits.
-
-    >>> rate(0.0031622776), rate(1e-5), rate(0.000316), rate(1.0)
-    ('0.00316', '1e-5', '3.16e-4', '1')
-    """
-    if learning_rate >= 1e-3:
-        return f"{float(f'{learning_rate:.3g}'):.10f}".rstrip("0").rstrip(".")
-    mantissa, exponent = f"{learning_rate:.2e}".split("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

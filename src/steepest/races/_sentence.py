@@ -1,0 +1,86 @@
+"""The verdict in a sentence, as people say it."""
+
+from collections.abc import Sequence
+
+from ..problems import Measure
+from ..rules import proper_name
+from ._standing import Standing, Verdict
+from ._statistics import LEAST_SEEDS
+
+
+def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
+    """Who won on so many fresh seeds, who may as well have, and what would tell them apart."""
+    first = verdict.recommended
+    use = f"{proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}"
+    reached = f"median {measure.part} {measure.name} {measure.of(first.median)} over {_seeds(seeds)}"
+    edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
+    others = len(verdict.leaderboard) - len(verdict.winners)
+    if len(verdict.winners) == 1:
+        return f"Use {use}: {reached}{_ahead(verdict)}{edge}."
+    names = _listed([proper_name(name) for name in verdict.winners])
+    why = f", since {verdict.reason}" if verdict.reason else ""
+    if verdict.decided:
+        told = f"{names} are equals to within {100 * verdict.margin:.0f} %"
+    else:
+        told = f"Undecided between {names}"
+        settle = verdict.more_seeds
+        if seeds < LEAST_SEEDS:
+            told += f": fewer than {LEAST_SEEDS} seeds decide nothing"
+        elif settle:
+            told += f": about {settle} more {'seed' if settle == 1 else 'seeds'} would settle it"
+        else:
+            told += ", and no reasonable number of seeds would settle it"
+    beaten = f"; the other {others} {'is' if others == 1 else 'are'} worse" if others else ""
+    return f"{told}{beaten}. Use {use}{why}: {reached}{edge}."
+
+
+def _ahead(verdict: Verdict) -> str:
+    """How far the next one is behind; nothing where there is no other."""
+    if len(verdict.leaderboard) == 1:
+        return ""
+    beside = verdict.leaderboard[1].comparison
+    assert beside is not None
+    others = len(verdict.leaderboard) - 1
+    than = "better than the other" if others == 1 else f"better than each of the {others} others"
+    return (
+        f", {than}; next is {proper_name(beside.optimizer)}, higher by {beside.median:.2g} "
+        f"(95 % interval {beside.low:.2g} to {beside.high:.2g}, p = {beside.adjusted:.2g})"
+    )
+
+
+def _seeds(count: int) -> str:
+    return f"{count} fresh {'seed' if count == 1 else 'seeds'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def unconfirmed_sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:
+    """Who stands first after so many tuning seeds alone."""
+    first = board[0]
+    told = (
+        f"Use {proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
+        f"median {measure.part} {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
+    )
+    if len(board) > 1:
+        next_best = board[1]
+        told += (
+            f"; next is {proper_name(next_best.optimizer)} at {rate(next_best.learning_rate)} "
+            f"with {next_best.median:.3g}"
+        )
+    if first.at_edge:
+        told += ". Its plateau reaches the end of its grid: a better rate may lie beyond"
+    return told + ". Unconfirmed: no fresh seeds have tested it."
+
+
+def rate(learning_rate: float) -> str:
+    """A learning rate as people write it, to three digits.
+
+    >>> rate(0.0031622776), rate(1e-5), rate(0.000316), rate(1.0)
+    ('0.00316', '1e-5', '3.16e-4', '1')
+    """
+    if learning_rate >= 1e-3:
+        return f"{float(f'{learning_rate:.3g}'):.10f}".rstrip("0").rstrip(".")
+    mantissa, exponent = f"{learning_rate:.2e}".split("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"

@@ -1,0 +1,80 @@
+"""What a verdict tells: each optimizer's standing, who may as well have won, and what to use."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ._statistics import MARGIN, Comparison
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An optimizer at its recommended learning rate.
+
+    median, low, high: steady watched loss (see ``Run``) over the seeds that count there, the fresh ones where there are
+    any; infinite where runs diverged.
+    plateau: the rates that tuning does not tell from the best.  at_edge: they reach an end of the grid, so better may
+    lie beyond.
+    runs, diverged: of all its runs.  usual_learning_rate, usual_median: untuned, on the same seeds.
+    comparison: beside the leader, seed by seed; None for the leader, and where no fresh seeds ran.
+    tuning: the usual rate beside the recommended one, likewise; None where they are one.
+    """
+
+    optimizer: str
+    learning_rate: float
+    median: float
+    low: float
+    high: float
+    runs: int
+    diverged: int
+    at_edge: bool
+    usual_learning_rate: float
+    usual_median: float
+    plateau: tuple[float, float]
+    comparison: Comparison | None = None
+    tuning: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The recommendation, and all standings, best first.
+
+    confirmed: whether fresh seeds were run; without them differences may be luck.
+    winners: those that nothing shows to be worse than the leader, who is first.  decided: whether that is one alone, or
+    all are equal to within the margin.
+    more_seeds: about how many would decide it; None where it is decided or no number would.
+    reason: why the recommended one and no other winner; empty where there is no other.
+    """
+
+    sentence: str
+    confirmed: bool
+    optimizer: str
+    learning_rate: float
+    leaderboard: tuple[Standing, ...]
+    winners: tuple[str, ...] = ()
+    decided: bool = False
+    more_seeds: int | None = None
+    reason: str = ""
+    margin: float = MARGIN
+
+    @property
+    def recommended(self) -> Standing:
+        """The standing of the recommended optimizer."""
+        return next(standing for standing in self.leaderboard if standing.optimizer == self.optimizer)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; infinite losses become None."""
+        return _finite(asdict(self))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def decades(one: Standing) -> float:
+    """How wide the plateau is."""
+    return math.log10(one.plateau[1] / one.plateau[0])

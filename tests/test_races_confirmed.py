@@ -1,0 +1,146 @@
+"""The verdict on fresh seeds: who wins, who may as well have, and what is said of it; cases worked out by hand."""
+
+import math
+
+import polars as pl
+import pytest
+
+from steepest.problems import Measure
+from steepest.races import judge as judged
+
+INF = math.inf
+NATS = Measure("loss", "nats")
+RATES = {"adam": 0.1, "sgd": 0.1, "rmsprop": 0.1}
+
+
+def table(fresh, tuned=None, usual=None):
+    """A race's runs: one rate an optimizer on one tuning seed, and the losses on fresh seeds by optimizer.
+
+    tuned: losses by optimizer and rate.  usual: losses on the fresh seeds at a rate of 0.1 where another was chosen.
+    """
+    tuned = tuned or {(name, 0.1): 1.0 for name in fresh}
+    rows = [(name, rate, 0, "tune", loss) for (name, rate), loss in tuned.items()]
+    chosen = dict(tuned)
+    rows += [(name, chosen[name], 1 + i, "confirm", loss) for name, own in fresh.items() for i, loss in enumerate(own)]
+    rows += [(n, 0.1, 1 + i, "confirm", loss) for n, own in (usual or {}).items() for i, loss in enumerate(own)]
+    names = ("optimizer", "learning_rate", "seed", "stage", "steady_validation_loss")
+    told = pl.DataFrame(rows, schema=names, orient="row").with_columns(
+        pl.col("steady_validation_loss").cast(pl.Float64)
+    )
+    lost = pl.when(pl.col("steady_validation_loss").is_infinite()).then(pl.lit("diverged")).otherwise(pl.lit("ok"))
+    return told.with_columns(status=lost)
+
+
+def judge(fresh, **more):
+    return judged(table(fresh, **more), {name: RATES[name] for name in fresh}, NATS)
+
+
+# Ten seeds that differ among themselves by far more than optimizers do on any of them.
+SEEDS = [1.0, 2.0, 1.5, 3.0, 1.2, 2.2, 1.8, 2.6, 1.4, 1.1]
+
+
+def test_one_that_is_better_on_each_of_ten_seeds_wins_though_seeds_differ_more():
+    """All ten signs alike: 2 of 2^10 sign flips are as far from zero, p = 0.00195; the median of the ten 0.1 is 0.1."""
+    verdict = judge({"sgd": [one + 0.1 for one in SEEDS], "adam": SEEDS})
+    leader, other = verdict.leaderboard
+    assert (leader.optimizer, verdict.optimizer, verdict.winners) == ("adam", "adam", ("adam",))
+    assert verdict.confirmed
+    assert verdict.decided
+    assert (verdict.more_seeds, verdict.reason) == (None, "")
+    assert other.comparison.p == pytest.approx(2 / 2**10)
+    assert other.comparison.median == pytest.approx(0.1)
+    assert other.comparison.relation == "worse"
+    assert verdict.sentence == (
+        "Use Adam at a learning rate of 0.1: median validation loss 1.65 nats over 10 fresh seeds, better than the "
+        "other; next is SGD, higher by 0.1 (95 % interval 0.1 to 0.1, p = 0.002)."
+    )
+
+
+def test_holm_counts_how_many_are_compared():
+    """Two others, each of p = 2/1024: Holm doubles the smaller, and the other may not be below it."""
+    verdict = judge({
+        "adam": SEEDS, "sgd": [one + 0.1 for one in SEEDS], "rmsprop": [one + 0.2 for one in SEEDS],
+    })  # fmt: skip
+    assert [one.comparison.adjusted for one in verdict.leaderboard[1:]] == pytest.approx([4 / 2**10, 4 / 2**10])
+    assert "better than each of the 2 others; next is SGD" in verdict.sentence
+
+
+def test_one_better_on_nine_seeds_and_far_worse_on_one_has_not_won():
+    """Nine of +0.1 and one of -1: the mean of their signs' flips is nothing out of the ordinary."""
+    other = [one + 0.1 for one in SEEDS[:9]] + [SEEDS[9] - 1.0]
+    verdict = judge({"adam": SEEDS, "sgd": other})
+    assert set(verdict.winners) == {"adam", "sgd"}
+    assert not verdict.decided
+    assert verdict.sentence.startswith("Undecided between ")
+
+
+def test_an_optimizer_against_itself_is_never_a_winner():
+    verdict = judge({"adam": SEEDS, "sgd": SEEDS})
+    assert verdict.winners == ("adam", "sgd")
+    assert verdict.leaderboard[1].comparison.p == 1.0
+    assert verdict.leaderboard[1].comparison.relation == "equal"
+    assert verdict.decided
+    assert verdict.sentence.startswith("Adam and SGD are equals to within 1 %. Use Adam at a learning rate of 0.1")
+
+
+def test_a_difference_within_the_margin_is_not_sold_as_one():
+    """A hundredth of the median of 1.65 is 0.0165; 0.01 on every seed is significant, and nothing."""
+    verdict = judge({"adam": SEEDS, "sgd": [one + 0.01 for one in SEEDS]})
+    other = verdict.leaderboard[1].comparison
+    assert other.adjusted < 0.05
+    assert other.relation == "equal"
+    assert verdict.winners == ("adam", "sgd")
+
+
+def test_five_seeds_decide_nothing():
+    """All five alike is p = 2/2^5 = 0.0625."""
+    verdict = judge({"adam": SEEDS[:5], "sgd": [one + 0.1 for one in SEEDS[:5]]})
+    assert verdict.leaderboard[1].comparison.p == pytest.approx(2 / 2**5)
+    assert not verdict.decided
+    assert "fewer than 6 seeds decide nothing" in verdict.sentence
+
+
+def test_one_that_diverges_on_fresh_seeds_stands_behind_and_is_worse():
+    verdict = judge({"adam": SEEDS, "sgd": [INF] * 10})
+    assert verdict.leaderboard[1].median == INF
+    assert verdict.winners == ("adam",)
+    assert verdict.to_json()["leaderboard"][1]["median"] is None
+
+
+def test_of_equals_the_one_whose_rate_matters_least_is_used_and_why_is_said():
+    """SGD's losses at 0.01 to 1 are level, two decades; Adam has but one rate that is."""
+    tuned = {("adam", 0.1): 1.0, ("sgd", 0.01): 1.0, ("sgd", 1.0): 1.0, ("sgd", 0.1): 1.0}
+    verdict = judge({"adam": SEEDS, "sgd": [one + 0.001 for one in SEEDS]}, tuned=tuned)
+    assert verdict.winners == ("adam", "sgd")
+    assert (verdict.optimizer, verdict.reason) == ("sgd", "its learning rate matters least")
+    assert "Use SGD at a learning rate of 0.1, since its learning rate matters least: median" in verdict.sentence
+
+
+def test_of_equals_no_better_than_each_other_the_one_with_the_least_state_is_used():
+    runs = table({"adam": SEEDS, "sgd": [one + 0.001 for one in SEEDS]})
+    verdict = judged(runs, {"adam": 0.1, "sgd": 0.1}, NATS, state_arrays={"adam": 2, "sgd": 0})
+    assert (verdict.optimizer, verdict.reason) == ("sgd", "it keeps the least state")
+
+
+def test_the_usual_rate_is_used_where_fresh_seeds_say_that_tuning_made_it_worse():
+    tuned = {("adam", 0.1): 1.0, ("adam", 1.0): 0.5}
+    verdict = judge({"adam": [one + 1 for one in SEEDS]}, tuned=tuned, usual={"adam": SEEDS})
+    (adam,) = verdict.leaderboard
+    assert (adam.learning_rate, adam.median, adam.plateau) == (0.1, 1.65, (0.1, 0.1))
+    assert adam.tuning is None
+
+
+def test_what_tuning_gained_is_told_seed_by_seed():
+    tuned = {("adam", 0.1): 1.0, ("adam", 1.0): 0.5}
+    verdict = judge({"adam": SEEDS}, tuned=tuned, usual={"adam": [one + 0.5 for one in SEEDS]})
+    (adam,) = verdict.leaderboard
+    assert (adam.learning_rate, adam.usual_learning_rate) == (1.0, 0.1)
+    assert adam.tuning.median == pytest.approx(0.5)
+    assert adam.tuning.relation == "worse"
+
+
+def test_a_fresh_seed_that_was_cut_short_does_not_count():
+    runs = table({"adam": SEEDS, "sgd": [one + 0.1 for one in SEEDS]})
+    cut = runs.filter(~((pl.col("seed") == 10) & (pl.col("optimizer") == "sgd")))
+    verdict = judged(cut, {"adam": 0.1, "sgd": 0.1}, NATS)
+    assert len(verdict.leaderboard[1].comparison.differences) == 9
