@@ -21,6 +21,7 @@ app = typer.Typer(
 
 @app.command()
 def fit(
+    context: typer.Context,
     data: options.Data,
     target: options.Target = None,
     optimizer: Annotated[str, typer.Option(help="Such as adam or sgd.")] = "adam",
@@ -48,6 +49,10 @@ def fit(
     batch_size: options.BatchSize = None,
     patience: options.Patience = 10,
     seed: Annotated[int, typer.Option(help="Fixes the split, the start and the minibatches.")] = 0,
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Train as the race in DIR recommends, or as its fit did; options given win."),
+    ] = None,
     out: options.Out = None,
     hill_climb: Annotated[
         bool, typer.Option("--hill-climb", help="Afterwards try widths, depths and batch sizes around the network.")
@@ -55,9 +60,12 @@ def fit(
     quiet: options.Quiet = False,
 ) -> None:
     """Train a feedforward network on a table and keep it."""
+    asked = _given({name: value for name, value in locals().items() if name != "context"})
     from ._fit import run_fit
 
-    run_fit(**_given(locals()))
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = frozenset(name for name, source in sources.items() if source and source.name != "DEFAULT")
+    run_fit(**asked, given=given)
 
 
 @app.command()

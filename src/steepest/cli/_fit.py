@@ -8,29 +8,40 @@ from typing import Any
 from rich.console import Console
 
 from ..arrays import positive
+from ..data import Dataset
 from ..errors import InputError
 from ..files import check_new_directory, new_directory
-from ..gradients import AddNoise, ClipByGlobalNorm, ClipByValue
 from ..optimizer import Optimizer, optimizer
 from ..problems import NetworkProblem
-from ..races import save_fit
+from ..races import rate, save_fit
 from ..reports import report
-from ..rules import find
+from ..rules import find, proper_name
 from ..schedules import over_run
 from ..training import Run, Settings, climb_network, fit_instance, steps_per_epoch
 from . import _options as options
 from ._interrupts import interrupts
+from ._like import SHARES, TRANSFORMS
+from ._like import like as taken_from
 from ._progress import progress
 from ._table import counted, free_name, metrics_line, say_data, table_and_network
 
 
 def run_fit(
-    *, data: str, out: Path | None, quiet: bool, hill_climb: bool, command: str, seed: int, **asked: Any
-) -> None:
-    """Read, train, keep, and say how it went."""
+    *, data: str, out: Path | None, quiet: bool, hill_climb: bool, command: str, seed: int, like: Path | None,
+    given: frozenset[str], **asked: Any,
+) -> None:  # fmt: skip
+    """Read, train, keep, and say how it went.
+
+    given: the names of the options that stand on the command line; those of --like yield to them.
+    """
     console = Console(highlight=False, soft_wrap=True)
-    table, problem = table_and_network(data, asked)
-    settings = Settings(asked["epochs"], asked["batch_size"], asked["patience"], sampling=asked["sampling"])
+    if like is not None:
+        asked |= taken_from(like, {name: value for name, value in asked.items() if name in given})
+    table, problem = _table_and_network(data, asked, like, given)
+    settings = Settings(
+        asked["epochs"], asked["batch_size"], asked["patience"], sampling=asked["sampling"],
+        least_improvement=asked.get("least_improvement", Settings.least_improvement),
+    )  # fmt: skip
     (instance,) = problem.instances([seed])
     steps = settings.epochs * steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
     chosen = _optimizer(asked, steps)
@@ -38,6 +49,8 @@ def run_fit(
     check_new_directory(place)
     if not quiet:
         say_data(console, table)
+        if like is not None:
+            _say_like(console, like, asked["schedule"], chosen, settings)
         _say_warmup(console, asked["warmup"], steps, chosen.learning_rate)
     with new_directory(place) as directory:
         with progress(console, settings.epochs, "epochs", quiet=quiet) as line, interrupts(once=False) as came:
@@ -62,16 +75,38 @@ def run_fit(
             sys.exit(130)
 
 
+def _table_and_network(
+    data: str, asked: dict[str, Any], like: Path | None, given: frozenset[str]
+) -> tuple[Dataset, NetworkProblem]:
+    """The table and the network, also with shares of the rows that no option asks for but what it is to be like had."""
+    try:
+        table, problem = table_and_network(data, asked)
+    except InputError as error:
+        for role in ("target", "weight"):
+            if like is not None and role not in given and str(error).startswith(f"Unknown {role} column"):
+                raise InputError(f"{error} '{like}' has that {role}: name another by --{role}.") from None
+        raise
+    if like is None:
+        return table, problem
+    shares = {name: asked[name] for name in SHARES if name in asked}
+    loss, weights = problem.loss, problem.class_weight
+    return table, NetworkProblem(table, problem.network, loss=loss, class_weight=weights, **shares)
+
+
 def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
-    given = {"clip_value": ClipByValue, "clip_norm": ClipByGlobalNorm, "noise": AddNoise}
-    for name in given:
+    for name in TRANSFORMS:
         positive(f"--{name.replace('_', '-')}", asked[name], hint="1")
     if asked["warmup"] < 0:
         raise InputError(f"--warmup must be 0 or more steps; received {asked['warmup']}. Try 100.")
-    transforms = tuple(make(asked[name]) for name, make in given.items() if asked[name] is not None)
+    transforms = tuple(make(asked[name]) for name, make in TRANSFORMS.items() if asked[name] is not None)
     knobs = options.knobs(asked["set_"], find(asked["optimizer"]))
     one = optimizer(asked["optimizer"], asked["learning_rate"], transforms=transforms, **knobs)
     return one.with_learning_rate(over_run(asked["schedule"], one.learning_rate, steps, warmup=asked["warmup"]))
+
+
+def _say_like(console: Console, like: Path, schedule: str, chosen: Optimizer, settings: Settings) -> None:
+    at = f"{proper_name(chosen.name)} at a learning rate of {rate(chosen.learning_rate)}, {schedule}"
+    console.print(f"  Like '{like}': {at}, for up to {counted(settings.epochs, 'epoch')}.")
 
 
 def _say_warmup(console: Console, warmup: int, steps: int, learning_rate: float) -> None:
