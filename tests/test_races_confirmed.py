@@ -20,7 +20,7 @@ def table(fresh, tuned=None, usual=None):
     """
     tuned = tuned or {(name, 0.1): 1.0 for name in fresh}
     rows = [(name, rate, 0, "tune", loss) for (name, rate), loss in tuned.items()]
-    chosen = dict(tuned)
+    chosen = dict(tuned.keys())
     rows += [(name, chosen[name], 1 + i, "confirm", loss) for name, own in fresh.items() for i, loss in enumerate(own)]
     rows += [(n, 0.1, 1 + i, "confirm", loss) for n, own in (usual or {}).items() for i, loss in enumerate(own)]
     names = ("optimizer", "learning_rate", "seed", "stage", "steady_validation_loss")
