@@ -11,3 +11,4 @@ from ._memory import Scalars as Scalars
 from ._memory import empty_like as empty_like
 from ._memory import wide as wide
 from ._threads import torch_team as torch_team
+from ._untraced import untraced as untraced

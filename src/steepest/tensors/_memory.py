@@ -14,6 +14,7 @@ from .. import kernels
 from ..dialects import Method
 from ..kernels import Columns, Layout, Library
 from ._threads import torch_team
+from ._untraced import untraced
 
 State = dict[str, Any]
 _LARGE = 2**22  # bytes from which on an array's memory is asked for in huge pages, as in NumPy
@@ -68,6 +69,7 @@ class Memory:
     def __init__(self) -> None:
         self._kernels = kernels.Memory(_TORCH)
 
+    @untraced
     def move(
         self,
         method: Method,

@@ -13,7 +13,7 @@ import torch
 from .. import dialects, rules
 from ..dialects import Dialect, Method
 from ..errors import InputError
-from ..tensors import Alike, Memory, Scalars, empty_like, move_each, move_lists, wide
+from ..tensors import Alike, Memory, Scalars, empty_like, move_each, move_lists, untraced, wide
 from ._check import check_gradients, check_options, check_parameters, check_state
 
 Move = Callable[[Method, dict[str, float], Alike, tuple[float, ...], int | None], tuple[float, ...]]
@@ -73,6 +73,7 @@ class Optimizer(torch.optim.Optimizer):
             del self.param_groups[-1]
             raise
 
+    @untraced
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient.
