@@ -32,11 +32,17 @@ class Library(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Columns that lay flat when last looked at, entries of each parameter, addresses, and the work they make."""
+    """What lay flat when last looked at, and the work that it makes.
 
-    columns: Columns
-    sizes: list[int]
+    kept: columns without the gradients, which nobody may keep from being freed.  addresses, kinds: theirs, and dtypes.
+    sizes: entries of each parameter.  gradients: where they lay.
+    """
+
+    kept: Columns
     addresses: list[list[int]]
+    kinds: set[Any]
+    sizes: list[int]
+    gradients: list[int]
     work: Work
 
 
@@ -87,14 +93,14 @@ class Memory:
         uniforms = len(told) - len(scalars)
         here, place = columns(known.arrays), (layout, known.arrays)
         seen = self._seen.pop(place, None)
-        if seen is None or not _same(seen.columns, here):
+        if seen is not None and not self._stays(seen, _without_gradients(here)):
             seen = None
-            if admit is not None:
-                admit(known.arrays)
-                here = columns(known.arrays)
+        if seen is None and admit is not None:
+            admit(known.arrays)
+            here = columns(known.arrays)
         flat = self._lies_flat(here if seen is None else here[:2])
         with _Flat(self._library, here, flat=flat) as lying:
-            looked = self._look(lying, known, seen)
+            looked = self._look(lying, known, seen if flat else None)
             if flat:  # copies are gone after this step
                 self._seen[place] = looked
             run(known.kernel, looked.work, told[:uniforms], key=key or 0, threads=threads, team=team)
@@ -110,15 +116,27 @@ class Memory:
     def _lies_flat(self, columns: Columns) -> bool:
         return all(all(map(self._library.flat, column)) for column in columns)
 
+    def _stays(self, seen: _Seen, kept: Columns) -> bool:
+        """Whether these are the very arrays of last time, none of them moved or cast in place."""
+        return (
+            all(
+                len(old) == len(new) and all(map(operator.is_, old, new))
+                for old, new in zip(seen.kept, kept, strict=True)
+            )
+            and self._addresses(kept) == seen.addresses
+            and _kinds(kept) == seen.kinds
+        )
+
+    def _addresses(self, columns: Columns) -> list[list[int]]:
+        return [list(map(self._library.address, column)) for column in columns]
+
     def _look(self, columns: Columns, known: Compiled, seen: _Seen | None) -> _Seen:
-        """Sizes, addresses and work; of what was seen before only where gradients lie can have changed."""
-        addresses = [list(map(self._library.address, column)) for column in columns]
-        if seen is not None:
-            elsewhere = addresses[0] != seen.addresses[0] or addresses[2:] != seen.addresses[2:]
-            if not elsewhere and list(map(self._library.size, columns[1])) == seen.sizes:
-                if addresses[1] != seen.addresses[1]:
-                    seen.work.aim(1, addresses[1])
-                return seen._replace(columns=columns, addresses=addresses)
+        """Sizes, addresses and work; of what was seen before and stays only the gradients can lie elsewhere."""
+        (gradients,) = self._addresses(columns[1:2])
+        if seen is not None and list(map(self._library.size, columns[1])) == seen.sizes:
+            if gradients != seen.gradients:
+                seen.work.aim(1, gradients)
+            return seen._replace(gradients=gradients)
         sizes = list(map(self._library.size, columns[0]))
         for name, column in zip(("gradient", *known.arrays), columns[1:], strict=True):
             for size, found in zip(sizes, map(self._library.size, column), strict=True):
@@ -128,16 +146,19 @@ class Memory:
                         "state, or give it the parameter's shape."
                     )
         bytes_each = tuple(self._library.itemsize(column[0]) for column in columns)
-        return _Seen(columns, sizes, addresses, work(sizes, addresses, bytes_each))
+        kept = _without_gradients(columns)
+        addresses = self._addresses(kept)
+        todo = work(sizes, [addresses[0], gradients, *addresses[1:]], bytes_each)
+        return _Seen(kept, addresses, _kinds(kept), sizes, gradients, todo)
 
 
-def _same(before: Columns, now: Columns) -> bool:
-    """Whether parameters and state are the very arrays of before; gradients are new each step."""
-    return len(before) == len(now) and all(
-        len(old) == len(new) and all(map(operator.is_, old, new))
-        for place, (old, new) in enumerate(zip(before, now, strict=True))
-        if place != 1
-    )
+def _without_gradients(columns: Columns) -> Columns:
+    return [columns[0], *columns[2:]]
+
+
+def _kinds(kept: Columns) -> set[Any]:
+    """The dtypes of the state's arrays; whoever asks for a step tells the parameters'."""
+    return {array.dtype for column in kept[1:] for array in column}
 
 
 class _Flat:
