@@ -1,6 +1,7 @@
 """What each framework means by an optimizer's name, as data: arguments, defaults, choices of the rule, state."""
 
 from ._dialect import CASE as CASE
+from ._dialect import MECHANICS as MECHANICS
 from ._dialect import REQUIRED as REQUIRED
 from ._dialect import Argument as Argument
 from ._dialect import Case as Case
