@@ -207,7 +207,8 @@ _ASKED = ("around", "ahead")
 
 def _asked(case: Case) -> dict[str, str]:
     words = rules.choices(case.rule)
-    return {choice: case.choices.get(choice, words[choice][0]) for choice in _ASKED if choice in words}
+    named = [choice for choice in words if choice in _ASKED or choice in case.when]
+    return {choice: case.choices.get(choice, words[choice][0]) for choice in named}
 
 
 def _lent(argument: Argument) -> Any:

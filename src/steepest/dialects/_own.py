@@ -1,12 +1,13 @@
 """Any rule, known here or not, as an optimizer of each framework, under its own names."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from .. import rules
 from ..errors import InputError, unknown
-from ._dialect import FALLBACK, LEARNING_RATE, MAXIMIZE, MECHANICS, WEIGHT_DECAY, Argument, Case, Dialect
+from ._dialect import CASE, FALLBACK, LEARNING_RATE, MAXIMIZE, MECHANICS, WEIGHT_DECAY, Argument, Case, Dialect
 from ._keras import BASE, EXCLUDED
 
 # What a rule's family is, where it is not the rule's own name.
@@ -19,7 +20,8 @@ def of(rule: rules.Rule, framework: str = "textbook") -> Dialect:
     """A rule, known here or not, as it is written, under its own names, as an optimizer of a framework.
 
     What every optimizer of the framework takes besides knobs is added: torch's ``lr`` and ``maximize``, what Keras's
-    base class keeps. Raises InputError for what is no rule, for a rule that wants its gradient elsewhere than at the
+    base class keeps. The words of a rule that is not known here may be chosen, too; where it is, a dialect has chosen
+    them. Raises InputError for what is no rule, for a rule that wants its gradient elsewhere than at the
     parameter, and for a state whose names frameworks use themselves.
 
     >>> from steepest.rules import lion
@@ -31,7 +33,17 @@ def of(rule: rules.Rule, framework: str = "textbook") -> Dialect:
     if framework not in _ADDED:
         raise unknown("framework", framework, _ADDED)
     _check(rule)
-    return _ADDED[framework](written(family_of(rule), [rule], rule.__name__))
+    own = written(family_of(rule), [rule], rule.__name__)
+    return _ADDED[framework](own if rules.ALL.get(rule.__name__) is rule else _with_choices(own, rule))
+
+
+def _with_choices(own: Dialect, rule: rules.Rule) -> Dialect:
+    """The dialect with an argument for each of the rule's words, and a case for each way to choose them."""
+    words = rules.choices(rule)
+    ways = [dict(zip(words, chosen, strict=True)) for chosen in itertools.product(*words.values())]
+    cases = [replace(own.cases[0], when=way, choices=way) for way in ways]
+    arguments = (*own.arguments, *(Argument(name, usual, CASE) for name, (usual, *_) in words.items()))
+    return replace(own, arguments=arguments, cases=tuple(cases))
 
 
 def family_of(rule: rules.Rule) -> str:
@@ -85,7 +97,7 @@ def _in_keras(own: Dialect) -> Dialect:
     if own.fallback:
         added += [Argument(name, default, MECHANICS) for name, default in EXCLUDED]
     decay = "none" if "weight_decay" in own.defaults else "decoupled"
-    cases = [replace(case, weight_decay=decay) for case in own.cases[:1]]
+    cases = [replace(case, weight_decay=decay) for case in own.cases if case.rule is own.cases[0].rule]
     name, arguments = rules.class_name(own.name), (*own.arguments, *added)
     return replace(own, framework="keras", name=name, arguments=arguments, cases=cases)
 

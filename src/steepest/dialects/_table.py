@@ -133,7 +133,7 @@ def _also(framework: str, one: Named) -> Iterator[Named]:
 def _key(argument: Argument) -> str | None:
     """The row of an argument that means one thing; None for how it computes, and for where the state starts."""
     if argument.means == CASE:
-        return SWITCHES[argument.name]
+        return SWITCHES.get(argument.name, argument.name)  # a choice of one's own rule is called as it is
     means = str(argument.means)
     return None if means == MECHANICS or means.startswith("first ") else means
 

@@ -157,7 +157,11 @@ TORCH = (
         ),
         _with_decoupled(Case(rules.nadam, {**_ADAM, "mu_product": "mu_product"})),
         "each parameter",
-        (_ZERO,),
+        (
+            "The product of momenta is float32, as in torch, unless torch's default dtype is float64: only then do "
+            "float64 parameters agree with others to more than seven digits.",
+            _ZERO,
+        ),
     ),
     Dialect(
         "torch", "RAdam", "radam",
