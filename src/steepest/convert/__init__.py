@@ -32,7 +32,15 @@ __all__ = ["Checkpoint", "Counterpart", "Parameter", "counterpart", *_HOMES]  # 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+    framework = name.partition("_")[2]
+    try:
+        return getattr(import_module(_HOMES[name], __name__), name)
+    except ModuleNotFoundError as error:
+        if error.name not in (framework, "jax"):
+            raise
+        raise ImportError(
+            f"steepest.convert.{name} needs {framework}, which is not installed. Try: pip install {framework}"
+        ) from error
 
 
 def __dir__() -> list[str]:

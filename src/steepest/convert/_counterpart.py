@@ -48,12 +48,16 @@ def counterpart(checkpoint: Checkpoint, framework: str) -> Counterpart:
     Raises InputError where it has none, or where the checkpoint's parameters have different options.
     The learning rate is that of the next step; a schedule, clipping and averages are not in it.
     """
+    if not isinstance(checkpoint, Checkpoint):
+        raise InputError(
+            f"checkpoint must be one of from_torch, from_keras or from_optax; received {checkpoint!r:.60}."
+        )
     if framework not in _NATIVE:
         raise unknown("framework", framework, _NATIVE)
     first = _one_for_all(checkpoint)
     found = [
-        Counterpart(module, dialect.name, {**_unusual(dialect, options), **told})
-        for module, dialect, told in _candidates(framework)
+        Counterpart(module, dialect.name, {**_unusual(dialect, native, options), **told})
+        for module, native, dialect, told in _candidates(framework)
         for options in _options(dialect, first)
         if _same(first, dialect, options)
     ]
@@ -64,7 +68,7 @@ def counterpart(checkpoint: Checkpoint, framework: str) -> Counterpart:
     own = of(rule, framework)
     for options in _options(own, first):
         if _same(first, own, options):
-            return Counterpart(f"steepest.{framework}", rule.__name__, _unusual(own, options), rule)
+            return Counterpart(f"steepest.{framework}", rule.__name__, _unusual(own, own, options), rule)
     raise InputError(f"{framework} has nothing that computes {first.method.rule.__name__} as {checkpoint.framework}'s.")
 
 
@@ -72,8 +76,10 @@ def _shown(value: Any) -> str:
     return 'float("inf")' if value == math.inf else repr(value)
 
 
-def _unusual(dialect: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value != dialect.defaults[name]}
+def _unusual(dialect: Dialect, native: Dialect, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that must be told: other than the dialect's defaults, or without one in the native's signature."""
+    usual, required = dialect.defaults, [name for name, value in native.defaults.items() if value is REQUIRED]
+    return {name: value for name, value in options.items() if name in required or value != usual[name]}
 
 
 def _one_for_all(checkpoint: Checkpoint) -> Parameter:
@@ -99,16 +105,16 @@ def _one_for_all(checkpoint: Checkpoint) -> Parameter:
     return first
 
 
-def _candidates(framework: str) -> Iterator[tuple[str, Dialect, dict[str, str]]]:
-    """The framework's own optimizers, then the drop-ins in every other dialect."""
+def _candidates(framework: str) -> Iterator[tuple[str, Dialect, Dialect, dict[str, str]]]:
+    """The framework's own optimizers, then the drop-ins in every other dialect: (module, native, dialect, options)."""
     natives = [native for native in FRAMEWORKS[framework] if native.fallback is None]
     for native in natives:
-        yield _NATIVE[framework], native, {}
+        yield _NATIVE[framework], native, native, {}
     for native in natives:
         for other in FRAMEWORKS:
             if other != framework:
                 try:
-                    yield f"steepest.{framework}", like(native, other), {"dialect": other}
+                    yield f"steepest.{framework}", native, like(native, other), {"dialect": other}
                 except InputError:  # that framework has nothing like it
                     continue
 

@@ -70,10 +70,14 @@ def to_keras(
 
 
 def _optimizer(model: Any, optimizer: Any) -> Any:
+    if not hasattr(model, "trainable_variables") or isinstance(model, keras.optimizers.Optimizer):
+        raise InputError(f"model must have trainable_variables, as a keras.Model; received {type(model).__name__}.")
     optimizer = optimizer if optimizer is not None else getattr(model, "optimizer", None)
     if optimizer is None:
         raise InputError("The model has no optimizer. Compile it first, or give optimizer=.")
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        raise InputError(f"optimizer must be a keras.optimizers.Optimizer; received {type(optimizer).__name__}.")
     if not optimizer.built:
         optimizer.build(model.trainable_variables)
     return optimizer

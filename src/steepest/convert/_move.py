@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from .. import rules
 from ..dialects import FRAMEWORKS
 from ..errors import InputError
-from ._checkpoint import Checkpoint, Parameter, before_first_step, wide
+from ._checkpoint import BESIDES, Checkpoint, Parameter, before_first_step, wide
 from ._counterpart import counterpart
 from ._match import match
 from ._refusals import Force, Refusals
@@ -19,6 +20,8 @@ def move(source: Checkpoint, target: Checkpoint, names: Mapping[str, str] | None
 
     Raises InputError for what does not fit, and for what is not exact unless forced.
     """
+    if not isinstance(source, Checkpoint):
+        raise InputError(f"checkpoint must be one of from_torch, from_keras or from_optax; received {source!r:.60}.")
     refusals = Refusals(force)
     pairs = {here: source.parameters[there] for here, there in match(source, target, names).items()}
     pairs = {here: _fitting(here, was, target.parameters[here], refusals) for here, was in pairs.items()}
@@ -37,7 +40,18 @@ def move(source: Checkpoint, target: Checkpoint, names: Mapping[str, str] | None
         moved[here] = place
     _check_shared(target, moved, refusals)
     refusals.check(lambda: _advice(source, target))
+    refusals.check_forced(_about(source) | _about(target))
     return moved
+
+
+def _about(checkpoint: Checkpoint) -> set[str]:
+    """What a refusal of this checkpoint may be about."""
+    names = {"rule", "learning_rate", "weight_decay", "precision", "frozen", "step_count", "mini_step", *BESIDES}
+    for one in checkpoint.moved.values():
+        assert one.method is not None
+        names |= {*one.method.rule.state._fields, *rules.choices(one.method.rule), *(one.numbers or {})}
+        names |= {*rules.hyperparameters(one.method.rule), *dict(one.method.fixed)}
+    return names
 
 
 def _moved(change: Change) -> Parameter:

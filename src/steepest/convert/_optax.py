@@ -129,6 +129,10 @@ def _first(params: Any, outputs_first: OutputsFirst) -> frozenset[str]:
 
 
 def _spoken(optimizer: str | Rule, dialect: str) -> Dialect:
+    if not isinstance(optimizer, str) and not callable(optimizer):
+        raise InputError(
+            f"optimizer must be its name in optax or a rule; received {type(optimizer).__name__}. Try 'adam'."
+        )
     native = dialects.find("optax", optimizer) if isinstance(optimizer, str) else dialects.of(optimizer, "optax")
     return dialects.like(native, dialect)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from ..errors import InputError
+from ..errors import InputError, unknown
 
 Force = bool | Collection[str]
 
@@ -18,6 +18,12 @@ class Refusals:
             force = (force,)
         self._force = force
         self._told: dict[str, list[str]] = {}
+
+    def check_forced(self, allowed: Collection[str]) -> None:
+        """InputError for a name to be forced that no reason could be about."""
+        for name in () if isinstance(self._force, bool) else self._force:
+            if name not in allowed:
+                raise unknown("name in force", name, sorted(allowed))
 
     def add(self, about: str, reason: str) -> None:
         """Note a reason, unless it is forced."""

@@ -24,6 +24,8 @@ def from_torch(model: Any, optimizer: Any, *, outputs_first: OutputsFirst | None
     left out, the weights of a module's Linear layers and convolutions, or all where there is no module.
     Raises InputError for an optimizer that is not in the table of dialects, or has parameters that the model lacks.
     """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise InputError(f"optimizer must be a torch.optim.Optimizer; received {type(optimizer).__name__}.")
     named = _named(model)
     first = _first(model, named, outputs_first)
     places = {id(p): (number, group) for number, group in enumerate(optimizer.param_groups) for p in group["params"]}
@@ -79,8 +81,17 @@ def to_torch(
 
 
 def _named(model: Any) -> dict[str, Any]:
-    pairs: Iterable[tuple[str, Any]] = model.named_parameters() if hasattr(model, "named_parameters") else model
-    return dict(pairs)
+    try:
+        pairs: Iterable[tuple[str, Any]] = model.named_parameters() if hasattr(model, "named_parameters") else model
+        named = dict(pairs)
+    except (TypeError, ValueError):
+        named = {"": None}
+    if not all(isinstance(name, str) and torch.is_tensor(p) for name, p in named.items()):
+        raise InputError(
+            "model must be a torch.nn.Module, or pairs of a name and a tensor; "
+            f"received {type(model).__name__}. Try [('w', w)]."
+        )
+    return named
 
 
 def _first(model: Any, named: Mapping[str, Any], outputs_first: OutputsFirst | None) -> frozenset[str]:
