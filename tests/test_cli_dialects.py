@@ -83,6 +83,14 @@ def test_nothing_is_cut_off_at_80_columns(narrow, rule):
     assert all(name in squeezed for name in short)
 
 
+def test_no_word_is_cut_off_where_a_terminal_is_narrower_than_the_table(shell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    told = shell.works("dialects", "adam")
+    assert "…" not in told
+    assert "learning_rate" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
 @each_family
 def test_json_is_the_same_as_the_table(shell, rule):
     data = json.loads(shell.works("dialects", rule.__name__, "--json"))

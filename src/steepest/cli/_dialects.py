@@ -29,6 +29,7 @@ def run_dialects(name: str | None, *, as_json: bool, show: bool, out: Path | Non
     if as_json and show:
         raise InputError("--json and --show exclude each other. Give one of them.")
     console = Console(highlight=False)
+    console.width = max(console.width, _LABEL + len(FRAMEWORKS) * (_LEAST + 2))  # rather than cut words off
     comparison = None if name is None else dialects.compare(dialects.rule_called(name))
     if as_json:
         _print_json(dialects.overview() if comparison is None else dialects.as_data(comparison))
