@@ -169,8 +169,7 @@ def test_beyond_twelve_seeds_signs_are_drawn():
     d = np.random.default_rng(2).normal(0.5, 1, 18)
     signs = 1 - 2.0 * ((np.arange(2**18)[:, None] >> np.arange(18)) & 1)
     exact = float(np.mean(np.abs(signs @ d) >= abs(d.sum()) * (1 - 1e-12)))
-    # Twice a share of 9,999 draws: its standard error is 2 sqrt(q (1 - q) / 9999) with q = exact / 2.
-    error = 2 * math.sqrt(exact / 2 * (1 - exact / 2) / 9999)
+    error = math.sqrt(exact * (1 - exact) / 9999)
     assert 0.03 < exact < 0.05
     assert sign_flip_p(d) == pytest.approx(exact, abs=4 * error)
     assert sign_flip_p(d) == sign_flip_p(d)
@@ -178,8 +177,8 @@ def test_beyond_twelve_seeds_signs_are_drawn():
 
 @pytest.mark.parametrize("count", [30, 200])
 def test_a_drawn_p_is_never_zero(count):
-    """No draw but the one observed is as far from zero: 2 * 1 / 10,000."""
-    assert sign_flip_p(np.ones(count)) == pytest.approx(2e-4)
+    """No draw but the one observed is as far from zero: 1 / 10,000."""
+    assert sign_flip_p(np.ones(count)) == pytest.approx(1e-4)
 
 
 # --- several comparisons, and shares of seeds
@@ -347,7 +346,7 @@ def test_a_leader_that_diverges_often_is_not_shown_to_be_better():
     leader = np.array([INF] * 7 + [1.0] * 13)
     (one,) = compare({"first": leader, "other": np.full(20, 1.1)}, "first")
     assert one.median == pytest.approx(0.1)
-    assert one.adjusted == pytest.approx(2 / 128, abs=4 * 2 * math.sqrt(1 / 128 / 9999))
+    assert one.adjusted == pytest.approx(2 / 128, abs=4 * math.sqrt(2 / 128 / 9999))
     assert one.relation == "undecided"
 
 

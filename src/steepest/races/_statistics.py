@@ -151,9 +151,11 @@ def sign_flip_p(d: np.ndarray) -> float:
     if len(d) < 2 or not np.any(d):
         return 1.0
     count = math.inf if len(d) <= _EXACT else _RESAMPLES
+    # Of the size of the mean one tail is counted: of the mean itself SciPy would double the smaller of two, which for
+    # draws is as if there were half as many.
     told = stats.permutation_test(
-        (d / np.abs(d).max(),), np.mean, permutation_type="samples", n_resamples=count, batch=_BATCH, vectorized=True,
-        rng=np.random.default_rng(0),
+        (d / np.abs(d).max(),), lambda one, axis: np.abs(np.mean(one, axis=axis)), permutation_type="samples",
+        alternative="greater", n_resamples=count, batch=_BATCH, vectorized=True, rng=np.random.default_rng(0),
     )  # fmt: skip
     return float(told.pvalue)
 
