@@ -120,7 +120,7 @@ def test_regret_is_the_median_difference_over_the_best_ones_median(bench):
 
 def test_fresh_seeds_are_nobodys_and_more_on_small_tables(bench):
     script = bench("regret")
-    assert [len(script.fresh_seeds(rows)) for rows in (150, 1500, 100_000)] == [400, 40, 40]
+    assert [len(script.fresh_seeds(rows)) for rows in (150, 1500, 100_000)] == [1000, 100, 100]
     assert not set(script.fresh_seeds(10)) & {*script.ORACLE_SEEDS, *range(100)}
 
 
@@ -169,7 +169,7 @@ NINE = (0.0, 0.002, 0.004, 0.006, 0.008, 0.02, 0.04, -0.03, 0.001)
 def _rounds(bench, regrets=NINE):
     tables, command = bench("tables").TABLES, bench("regret").COMMAND
     seconds = {"race_seconds": 10.0, "grid_seconds": 45.0}
-    pick = {"ours": ["adam", 0.001], "best": ["sgd", 0.1], "low": -0.01, "high": 0.02, "fresh": 40}
+    pick = {"ours": ["adam", 0.001], "best": ["sgd", 0.1], "low": -0.01, "high": 0.02, "fresh": 100}
     measured = {name: {**pick, **seconds, "regret": own} for name, own in zip(tables, regrets, strict=False)}
     return [{**measured, command: {"process_seconds": 80.0, "race_seconds": 80.0}}]
 
@@ -194,7 +194,7 @@ def test_regret_over_some_of_the_tables_is_no_claim(bench):
 def test_the_table_of_regrets_tells_both_picks_and_their_interval(bench):
     told = bench("regret")._table(_rounds(bench)).splitlines()
     assert len(told) == 2 + 9
-    assert " ".join(told[3].split()) == "breast-cancer adam 0.001 sgd 0.1 0.00200 -0.0100 to 0.0200 40 10.0 45.0"
+    assert " ".join(told[3].split()) == "breast-cancer adam 0.001 sgd 0.1 0.00200 -0.0100 to 0.0200 100 10.0 45.0"
 
 
 # --- time to an answer
