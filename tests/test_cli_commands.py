@@ -239,14 +239,17 @@ def test_the_leaderboard_fits_80_columns_and_explains_its_mark(shell, monkeypatc
 
 def test_a_confirmed_leaderboard_tells_each_difference_with_its_interval(shell, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    told = shell.works("race", "wine", *TINY, "--seeds", "1", "--quiet", "--learning-rates", "2", "--confirm-seeds", "6")
+    told = shell.works(
+        "race", "wine", *TINY, "--seeds", "1", "--quiet", "--learning-rates", "2", "--confirm-seeds", "6"
+    )
     head, best, *rows = told.splitlines()[1:11]
-    for column in ("learning rate", "median", "above the best", "95 % interval", " p ", "at usual", "diverged"):
+    for column in ("optimizer", "rate", "median", "% above best", "95 % interval", " p "):
         assert column in head
-    assert " best " in best
+    assert best.endswith(" best")
     for row in rows:
         assert len(row) <= 80
-        assert re.search(r" -?[\d.e-]+ +-?[\d.e-]+ to -?[\d.e-]+ +[\d.e-]+ +(worse|equal|undecided) ", row)
+        difference = r"-?[\d.e+-]+ +-?[\d.e+-]+ to -?[\d.e+-]+ +[\d.e-]+ +(worse|equal|undecided)"
+        assert re.fullmatch(rf"[A-Z]\w+ +[\d.e-]+[* ] +[\d.]+ +{difference}", row)
 
 
 def test_a_report_is_drawn_again(shell):

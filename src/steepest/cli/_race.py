@@ -12,7 +12,21 @@ from ..data import Dataset
 from ..errors import InputError
 from ..files import check_new_directory
 from ..problems import NetworkProblem
-from ..races import Comparison, Ended, Estimate, Journal, Plan, Race, about, estimate, grown, plan_race, rate, save_race
+from ..races import (
+    Comparison,
+    Ended,
+    Estimate,
+    Journal,
+    Plan,
+    Race,
+    Standing,
+    about,
+    estimate,
+    grown,
+    plan_race,
+    rate,
+    save_race,
+)
 from ..races import race as run
 from ..reports import report
 from ..rules import proper_name
@@ -168,30 +182,34 @@ def _say_sanity(console: Console, race: Race) -> None:
 
 def _leaderboard(race: Race) -> Table:
     assert race.verdict is not None
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("optimizer")
     confirmed = race.verdict.confirmed
-    beside = ("above the best", "95 % interval", "p", "") if confirmed else ("lowest", "highest")
-    for name in ("learning rate", "median", *beside, "at usual rate" if not confirmed else "at usual", "diverged"):
+    names = ("rate", "median", "% above best", "95 % interval", "p", "") if confirmed else _UNCONFIRMED
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("optimizer", no_wrap=True)
+    for name in names:
         table.add_column(name, justify="right", no_wrap=True)
     for standing in race.verdict.leaderboard:
-        table.add_row(
-            proper_name(standing.optimizer),
-            rate(standing.learning_rate) + ("*" if standing.at_edge else " "),
-            _loss(standing.median),
-            *(_beside(standing.comparison) if confirmed else (_loss(standing.low), _loss(standing.high))),
-            _loss(standing.usual_median),
-            f"{standing.diverged} of {standing.runs}",
-        )
+        told = _beside(standing.comparison, race.verdict.leaderboard[0].median) if confirmed else _alone(standing)
+        at = rate(standing.learning_rate) + ("*" if standing.at_edge else " ")
+        table.add_row(proper_name(standing.optimizer), at, _loss(standing.median), *told)
     return table
 
 
-def _beside(comparison: Comparison | None) -> tuple[str, str, str, str]:
-    """How far above the best an optimizer is, seed by seed; the interval; Holm's p; what follows."""
+_UNCONFIRMED = ("learning rate", "median", "lowest", "highest", "at usual rate", "diverged")
+
+
+def _alone(standing: Standing) -> tuple[str, ...]:
+    losses = (standing.low, standing.high, standing.usual_median)
+    return *map(_loss, losses), f"{standing.diverged} of {standing.runs}"
+
+
+def _beside(comparison: Comparison | None, best: float) -> tuple[str, ...]:
+    """By how much of the best's median an optimizer is above it, seed by seed; the interval; Holm's p; what follows."""
     if comparison is None:
         return "", "", "", "best"
-    one = comparison
-    return f"{one.median:.2g}", f"{one.low:.2g} to {one.high:.2g}", f"{one.adjusted:.2g}", one.relation
+    share = 100 / abs(best) if best else math.nan
+    median, low, high = (f"{share * one:.2g}" for one in (comparison.median, comparison.low, comparison.high))
+    return median, f"{low} to {high}", f"{comparison.adjusted:.2g}", comparison.relation
 
 
 def _loss(value: float) -> str:
