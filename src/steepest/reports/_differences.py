@@ -52,9 +52,10 @@ def difference_chart(record: Record, fresh: Fresh, unit: str) -> Chart | None:
         return None
     comparisons, looks = compared(record), styles(fresh.optimizers)
     axis = spread(fresh, comparisons)
-    chart = row_figure([_label(one) for one in comparisons], SHIFT)
+    names, relations = fresh.optimizers[1:], [one["relation"] for one in comparisons]
+    chart = row_figure(names, relations, shift=SHIFT)
     _set_axis(chart, axis, fresh, comparisons, unit)
-    for row, name in enumerate(fresh.optimizers[1:]):
+    for row, name in enumerate(names):
         hover = [_hover(fresh, row + 1, seed) for seed in range(len(fresh.seeds))]
         lost = ~np.isfinite(fresh.losses[[0, row + 1]]).all(axis=0)
         marks = Marks(fresh.runs[row + 1], axis.at(fresh.differences[row + 1]), hover, lost)
@@ -71,10 +72,6 @@ def compared(record: Record) -> list[dict[str, Any]]:
     return [rank["comparison"] | {"optimizer": rank["optimizer"]} for rank in ranks[1:]]
 
 
-def _label(comparison: dict[str, Any]) -> str:
-    return f"{proper_name(comparison['optimizer'])}: {comparison['relation']}"
-
-
 def _set_axis(chart: go.Figure, axis: Spread, fresh: Fresh, comparisons: list[dict[str, Any]], unit: str) -> None:
     ends = [one[key] for one in comparisons for key in ("low", "high") if one[key] is not None]
     low, high = (
@@ -82,8 +79,7 @@ def _set_axis(chart: go.Figure, axis: Spread, fresh: Fresh, comparisons: list[di
     )
     room = 0.04 * float(axis.at(high) - axis.at(low)) or 1.0
     chart.update_xaxes(range=[float(axis.at(low)) - room, float(axis.at(high)) + room])
-    title = f"loss less {proper_name(fresh.leader)}'s on the same seed, {unit}"
-    chart.update_xaxes(title_text=plotly_text(title, 80), nticks=7)
+    chart.update_xaxes(title_text=plotly_text(f"difference in loss, {unit}"), nticks=7)
     if axis.unit:
         ticks = axis.ticks(low, high)
         chart.update_xaxes(tickvals=axis.at(ticks).tolist(), ticktext=[signed(tick) for tick in ticks])

@@ -58,6 +58,15 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     return " to ".join(dict.fromkeys(ends))
 
 
+def rounded(value: float) -> float | None:
+    """A loss to draw, to five digits, which is more than pixels show; None, a gap, where it is not finite.
+
+    >>> rounded(0.123456789), rounded(math.nan)
+    (0.12346, None)
+    """
+    return float(f"{value:.5g}") if math.isfinite(value) else None
+
+
 def percent(share: float | None) -> str:
     """A share between 0 and 1, in percent.
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from ..rules import proper_name
 from ._directory import Record
-from ._format import count, number, plotly_text, rate
+from ._format import count, number, plotly_text, rate, rounded
 from ._scale import Scale, scale
 from ._style import Chart, Style, Table, figure, styles, text_color
 
@@ -142,12 +142,12 @@ def _add_curves(
         xs = np.tile(np.append(epochs, np.nan), len(seeds))
         ys = np.column_stack([seeds, np.full(len(seeds), np.nan)]).ravel()
         thin = {"line": look | {"width": 1}, "opacity": 0.35, "name": "seeds", "meta": meta | {"seeds": True}}
-        chart.add_scatter(x=_plain(xs), y=_plain(ys), mode="lines", hoverinfo="skip", **thin)
+        chart.add_scatter(x=_drawn(xs), y=_drawn(ys), mode="lines", hoverinfo="skip", **thin)
     name = f"{proper_name(optimizer)}, {part}"
     spaced = {"symbol": style.symbol, "size": 8, "color": style.color, "maxdisplayed": 9}
     chart.add_scatter(
-        x=_plain(epochs),
-        y=_plain(_below(axis, drawn.median[kept])),
+        x=_drawn(epochs),
+        y=_drawn(_below(axis, drawn.median[kept])),
         mode="lines+markers" if solid else "lines",
         name=plotly_text(name),
         line=look | {"width": 2.4 if solid else 1.6},
@@ -165,8 +165,8 @@ def _below(axis: Scale, losses: np.ndarray) -> np.ndarray:
     return np.where(losses == 0, axis.low / 1000, losses) if axis.logarithmic else losses
 
 
-def _plain(values: np.ndarray) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values.tolist()]
+def _drawn(values: np.ndarray) -> list[float | None]:
+    return [rounded(value) for value in values.tolist()]
 
 
 def _ends(record: Record, found: dict[str, np.ndarray]) -> dict[str, float]:

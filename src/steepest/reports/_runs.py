@@ -7,7 +7,7 @@ import numpy as np
 
 from ..rules import proper_name
 from ._directory import Record
-from ._format import number, plotly_text, rate
+from ._format import number, plotly_text, rate, rounded
 from ._losses import COLUMNS, parts
 from ._rates import ended_how
 from ._scale import scores
@@ -101,8 +101,4 @@ def _curve(epochs: np.ndarray, losses: list[np.ndarray]) -> list[Any]:
     kept = np.unique(np.linspace(0, len(epochs) - 1, POINTS).round().astype(int))
     at = epochs[kept]
     plain = None if np.array_equal(at, np.arange(len(at))) else at.astype(int).tolist()
-    return [plain, *([_rounded(loss) for loss in part[kept].tolist()] for part in losses)]
-
-
-def _rounded(loss: float) -> float | None:
-    return float(f"{loss:.5g}") if np.isfinite(loss) else None
+    return [plain, *([rounded(loss) for loss in part[kept].tolist()] for part in losses)]

@@ -13,7 +13,9 @@ from ._fresh import Fresh
 from ._scale import ABOVE_AT, DIVERGED_AT, STRIP_FROM, STRIP_TO, Scale, log_axis, scale
 from ._style import DIVERGED, INK, STRIP, Chart, Style, Table, figure, styles
 
-ROW, TOP, BOTTOM = 34, 30, 48
+ROW, TOLD_ROW, TOP, BOTTOM = 32, 40, 30, 48
+# Of more seeds the marks are smaller and fainter, or they would hide one another.
+MANY = 30
 
 
 class Marks(NamedTuple):
@@ -31,7 +33,7 @@ class Marks(NamedTuple):
 def strip_chart(record: Record, fresh: Fresh, unit: str) -> Chart:
     """Every optimizer's losses by fresh seed, with their median."""
     axis, looks = scale(record, fresh.losses), styles(fresh.optimizers)
-    chart = row_figure([proper_name(name) for name in fresh.optimizers])
+    chart = row_figure(fresh.optimizers)
     crowded = bool((fresh.losses > axis.cap).any())
     _set_axis(chart, axis, STRIP_TO if crowded else STRIP_FROM, unit)
     for row, optimizer in enumerate(fresh.optimizers):
@@ -43,13 +45,16 @@ def strip_chart(record: Record, fresh: Fresh, unit: str) -> Chart:
     return Chart("strips", "Loss on each seed", chart, _finding(fresh, unit))
 
 
-def row_figure(names: Sequence[str], shift: float = 0.0) -> go.Figure:
-    """A figure with a named row an optimizer, the first on top, and a line for the seed that is pointed at.
+def row_figure(names: Sequence[str], said: Sequence[str] = (), *, shift: float = 0.0) -> go.Figure:
+    """A figure with a row an optimizer, the first on top, and a line for the seed that is pointed at.
 
-    shift: room for more above the marks of a row, in rows.
+    said: what stands under each name, if anything.  shift: room for more above the marks of a row, in rows.
     """
-    chart = figure(height=TOP + BOTTOM + ROW * len(names), margin=(12, 14, TOP, BOTTOM))
-    ticks = {"tickvals": list(range(len(names))), "ticktext": [plotly_text(name, 40) for name in names]}
+    height = TOP + BOTTOM + (TOLD_ROW if said else ROW) * len(names)
+    chart = figure(height=height, margin=(12, 14, TOP, BOTTOM))
+    under = [f"<br><span style='font-size:10px'>{plotly_text(one)}</span>" for one in said] or [""] * len(names)
+    labels = [plotly_text(proper_name(name), 24) + more for name, more in zip(names, under, strict=True)]
+    ticks = {"tickvals": list(range(len(names))), "ticktext": labels}
     chart.update_yaxes(ticks, range=[len(names) - 0.5, -0.5 - shift], automargin=True, showgrid=True, zeroline=False)
     chart.update_yaxes(tickfont={"size": 12, "color": INK})
     chart.update_xaxes(showgrid=True)
@@ -59,7 +64,8 @@ def row_figure(names: Sequence[str], shift: float = 0.0) -> go.Figure:
 
 def add_marks(chart: go.Figure, row: int, marks: Marks, style: Style) -> None:
     """Add the marks of a row, one a run; those that diverged are crosses."""
-    dot = {"color": style.color, "symbol": style.symbol, "size": 9, "opacity": 0.65, "line": {"width": 0}}
+    size, opacity = (9, 0.65) if len(marks.runs) <= MANY else (7, 0.35)
+    dot = {"color": style.color, "symbol": style.symbol, "size": size, "opacity": opacity, "line": {"width": 0}}
     cross = {"color": DIVERGED, "symbol": "x-thin", "size": 8, "line": {"width": 2, "color": DIVERGED}}
     for which, marker, name in ((~marks.lost, dot, "run"), (marks.lost, cross, "diverged")):
         hover = [text for text, here in zip(marks.hover, which, strict=True) if here]

@@ -38,7 +38,7 @@ def target_charts(record: Record, found: TimesToTargets, unit: str) -> list[Char
     numbers, looks = _run_numbers(record, found), styles(names)
     for place, target in enumerate(found.targets):
         own = {name: found.reached[name][place] for name in names}
-        chart = row_figure([_label(one) for one in own.values()], SHIFT)
+        chart = row_figure(names, [f"{one.hits} of {len(one.steps)}" for one in own.values()], shift=SHIFT)
         _set_axis(chart, low, high)
         for row, (name, one) in enumerate(own.items()):
             add_marks(chart, row, _marks(one, numbers[name], found.seeds, high), looks[name])
@@ -50,10 +50,6 @@ def target_charts(record: Record, found: TimesToTargets, unit: str) -> list[Char
 
 def _share(share: float) -> str:
     return "The hardest" if share == 1 else f"{percent(share)} of the way"
-
-
-def _label(one: Reached) -> str:
-    return f"{proper_name(one.optimizer)}: {one.hits} of {len(one.steps)}"
 
 
 def _run_numbers(record: Record, found: TimesToTargets) -> dict[str, np.ndarray]:
@@ -69,7 +65,10 @@ def _run_numbers(record: Record, found: TimesToTargets) -> dict[str, np.ndarray]
 
 def _set_axis(chart: go.Figure, low: float, high: float) -> None:
     """Steps, with a strip on the right for the runs that never got there."""
-    chart.update_xaxes(log_axis(low / 1.15, high * NEVER_TO, last_tick=high, most=5), title_text="steps")
+    axis = log_axis(low / 1.15, high * NEVER_TO, last_tick=high, most=5)
+    every = -(-len(axis["tickvals"]) // 5)  # so that even a phone has room for their labels
+    axis |= {key: axis[key][::-every] for key in ("tickvals", "ticktext")}
+    chart.update_xaxes(axis, title_text="steps")
     ends = {"x0": high * NEVER_FROM, "x1": high * NEVER_TO, "y0": 0, "y1": 1, "yref": "paper"}
     chart.add_shape(type="rect", name="never", fillcolor=STRIP, line_width=0, layer="below", **ends)
     where = {"x": float(np.log10(high * NEVER_AT)), "y": 1, "yref": "paper", "yanchor": "bottom"}

@@ -38,10 +38,11 @@ def _fitted(record: Record) -> str:
 def badges(record: Record) -> list[tuple[str, str]]:
     """What the reader must know before believing the headline, as (kind, words)."""
     found = []
-    if record.facts.get("partial") and not headline(record).startswith("Partial"):
+    if record.facts.get("partial"):
         ended, planned = int((record.runs["status"] != "interrupted").sum()), planned_runs(record.facts["spec"])
         of = f"{ended:,} of {count(planned, 'run')}" if planned else count(ended, "run")
-        found.append(("partial", f"partial: interrupted after {of if record.kind == 'race' else 'some epochs'}"))
+        after = f" after {of if record.kind == 'race' else 'some epochs'}"
+        found.append(("partial", f"partial: interrupted{'' if headline(record).startswith('Partial') else after}"))
     seeds = len(np.unique(record.runs["seed"][record.judged & record.counted]))
     if record.verdict and not record.confirmed:
         found.append(("unconfirmed", f"unconfirmed: {count(seeds, 'tuning seed')}; differences may be luck"))
