@@ -89,9 +89,20 @@ def test_a_confirmed_race_shows_its_winners_and_every_seed(confirmed):
     head = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page.source)[:10]
     assert head[4:8] == ["Difference to the leader", "Adjusted p", "P(leader better)", "So it is"]
     assert head[8:] == ["Loss at the usual rate", "µs a step"]
+    assert (
+        "To settle it: the command at the end of this page with --out this directory and --add-seeds 7 runs"
+        in page.text
+    )
     assert "Nadeau &amp; Bengio" in page.source
     assert "Hollow marks are rates that were dropped on the way" in page.text
     assert len(page.runs["curves"]) == len(page.runs["runs"]) == 69
+
+
+def test_a_race_that_was_interrupted_while_confirming_is_called_partial_and_asks_for_no_more_seeds(tmp_path):
+    page = draw(confirmed_directory(tmp_path, partial=True))
+    assert "partial: interrupted" in page.text
+    assert "Seed by seed" in page.text
+    assert "add-seeds" not in page.text
 
 
 @pytest.mark.parametrize(("fresh", "said"), [(5, True), (6, False)])

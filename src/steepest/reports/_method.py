@@ -33,8 +33,8 @@ def method(record: Record, fresh: Fresh | None) -> list[tuple[str, str]]:
 
 
 _SELECTED = (
-    "It was found on these very seeds: of several equals, some one is called worse in up to a tenth of races. A "
-    "diverged run's loss is infinite; its difference counts as twice the greatest loss."
+    "It was found on these very seeds: of nine equals on ten seeds, some one is called worse in up to a tenth of "
+    "races. A diverged run's loss is infinite; its difference counts as twice the greatest loss."
 )
 _OVERLAP = (
     "All seeds split one table, so their splits overlap and resampling tests understate the variance (Nadeau & Bengio "

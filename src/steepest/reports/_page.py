@@ -117,6 +117,7 @@ def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]
         "leaderboard": ranks,
         "tuning_seeds": count(len(set(record.runs["seed"][record.tuned].tolist())), "tuning seed"),
         "fresh": seeds,
+        "more_seeds": _more_seeds(record) if seeds else None,
         "timed": any(row.step != "—" for row in ranks),
         "method": method(record, seeds),
         "winners": winners,
@@ -125,6 +126,12 @@ def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]
         "margin": f"{number(seeds.margin)} {unit}" if seeds else "",
         "runs": embedded_runs(record, order, unit) if record.kind == "race" else None,
     }
+
+
+def _more_seeds(record: Record) -> int | None:
+    """How many more would settle it, of a race to which they can be added: one that came to its end."""
+    can_go_on = record.facts["command"] and not record.facts.get("partial")
+    return record.verdict["more_seeds"] if record.verdict and can_go_on else None
 
 
 def _budget_part(record: Record, order: list[str], unit: str) -> dict[str, Any]:
