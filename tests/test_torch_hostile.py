@@ -86,3 +86,37 @@ def test_no_gradient_is_kept_from_being_freed():
     optimizer.zero_grad()
     gc.collect()
     assert [one() for one in kept] == [None, None]
+
+
+def test_a_gradient_that_is_a_view_of_a_conjugate_is_read_as_it_stands():
+    """Its imaginary part lies in memory with the other sign; of one entry it counts as contiguous."""
+    p = torch.zeros(1, requires_grad=True)
+    p.grad = torch.tensor([1 + 2j]).conj().imag
+    assert p.grad.is_contiguous()
+    steepest.torch.SGD([p], lr=1.0).step()
+    assert p.tolist() == [2.0]
+
+
+def test_a_parameter_that_is_a_view_of_a_conjugate_is_refused():
+    p = torch.tensor([1 + 2j]).conj().imag.requires_grad_()
+    with pytest.raises(ValueError, match=r"a view of a conjugate, .* as parameter 0\. Try p\.resolve_neg\(\)"):
+        steepest.torch.SGD([p])
+
+
+def test_a_parameter_twice_in_a_group_is_refused():
+    a, b = begin()
+    with (
+        pytest.warns(UserWarning, match="duplicate parameters"),  # torch's own
+        pytest.raises(ValueError, match="Adam moves each parameter once a step; received one twice in a group"),
+    ):
+        steepest.torch.Adam([a, b, a])
+
+
+def test_a_gradient_is_refused_before_any_group_has_moved():
+    a, b = begin()
+    optimizer = steepest.torch.Adam([{"params": [a]}, {"params": [b]}])
+    before, b.grad = a.detach().clone(), torch.ones(len(b)).to_sparse()
+    with pytest.raises(RuntimeError, match="takes no sparse gradients"):
+        optimizer.step()
+    torch.testing.assert_close(a.detach(), before, rtol=0, atol=0)
+    assert not optimizer.state

@@ -102,15 +102,17 @@ class Alike:
 
     def columns(self, arrays: Iterable[str]) -> Columns:
         """Parameters, gradients and the state's arrays by these names, in one order."""
-        return [list(self.parameters), list(self.gradients), *([one[name] for one in self.states] for name in arrays)]
+        gradients = list(self.gradients)
+        if any(map(torch.Tensor.is_neg, gradients)):  # what lies in memory is the negative of what they read
+            gradients = [g.resolve_neg() for g in gradients]
+        return [list(self.parameters), gradients, *([one[name] for one in self.states] for name in arrays)]
 
     def admit(self, arrays: Iterable[str]) -> None:
-        """Make wide what somebody has put among the state's arrays with another dtype."""
+        """Make wide what somebody has put among the state's arrays with another dtype, on another device or negated."""
         kind = wide(self.parameters[0].dtype)
         for name in arrays:
             for state in self.states:
-                if state[name].dtype != kind:
-                    state[name] = state[name].to(kind)
+                state[name] = state[name].to("cpu", kind).resolve_neg()
 
 
 class Scalars:
@@ -124,7 +126,9 @@ class Scalars:
         """The numbers, (parameters, names); what is written there stands in the states."""
         views = [state[name] for state in states for name in names]
         if len(views) != len(self._views) or not all(map(operator.is_, views, self._views)):
-            double = any(view.dtype is torch.float64 for view in views)
+            double = any(
+                torch.is_tensor(view) and view.dtype is torch.float64 for view in views
+            )  # once they were numbers
             values = torch.tensor([float(view) for view in views], dtype=torch.float64 if double else torch.float32)
             self._block = values.reshape(len(states), len(names))
             rows = [row.unbind() for row in self._block.unbind()]

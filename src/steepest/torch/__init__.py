@@ -8,9 +8,9 @@ except ImportError as error:
     raise ImportError("steepest.torch needs PyTorch, which is not installed. Try: pip install torch") from error
 
 from ..dialects import FRAMEWORKS as _FRAMEWORKS
+from ._drop_in import drop_in as _drop_in
+from ._drop_in import from_rule as from_rule
 from ._optimizer import Optimizer as Optimizer
-from ._optimizer import drop_in as _drop_in
-from ._optimizer import from_rule as from_rule
 
 _CLASSES = {native.name: _drop_in(native) for native in _FRAMEWORKS["torch"]}
 globals().update(_CLASSES)

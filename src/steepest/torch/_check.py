@@ -1,13 +1,16 @@
 """What is refused, and in which words: torch's own kinds of exception, with what to do instead."""
 
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from .. import rules
 from ..dialects import Dialect, Method
+from ..errors import nearest
 
 _REAL = {torch.float64, torch.float32, torch.bfloat16, torch.float16}
 # argument: (its range in words, whether a number is in it, a value to try)
@@ -25,23 +28,39 @@ _RANGES = {
 }
 
 
-def check_options(native: Dialect, options: Mapping[str, Any]) -> None:
-    """ValueError for an option out of range, or one that asks for what a fused step cannot give."""
-    for argument in native.arguments:
+def bound(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name; TypeError that says what is allowed where they do not fit."""
+    try:
+        return dict(signature.bind(*args, **named).arguments)
+    except TypeError as error:
+        allowed = [one for one in signature.parameters if one != "self"]
+        wrong = next((one for one in named if one not in allowed), None)
+        near = "" if wrong is None else nearest(wrong, allowed)
+        raise TypeError(f"{name}: {error}.{near} Allowed: {', '.join(allowed)}.") from None
+
+
+def check_options(spoken: Dialect, options: Mapping[str, Any]) -> None:
+    """ValueError for an option out of range, or one that asks for what a fused step cannot give; TypeError for a kind.
+
+    spoken: the dialect that the options are in.
+    """
+    for argument in spoken.arguments:
         value = options.get(argument.name, argument.default)
+        if value is argument.default:  # None where that is what it is without an option
+            continue
         if argument.name == "betas":
             _check_betas(value)
-        elif argument.name in _RANGES and value is not None:
+        elif argument.name in _RANGES:
             words, holds, usual = _RANGES[argument.name]
-            if isinstance(value, torch.Tensor) and value.numel() != 1:
-                raise ValueError(
-                    f"{argument.name} must be one number; received a tensor of shape {tuple(value.shape)}."
-                )
-            if not holds(float(value)):
-                raise ValueError(f"{argument.name} must be {words}; received {float(value)}. Try {usual}.")
-        elif argument.name == argument.means and value is not None and argument.default is not False:  # a rule's knob
-            rules.checked(argument.name, value)
-    if options.get("nesterov") and not (options["momentum"] > 0 and options.get("dampening", 0) == 0):
+            number = _number(argument.name, value, usual)
+            if not holds(number):
+                raise ValueError(f"{argument.name} must be {words}; received {number}. Try {usual}.")
+        elif isinstance(argument.default, bool):
+            _check_switch(argument.name, value)
+        elif argument.name == argument.means:  # a rule's knob
+            rules.checked(argument.name, _number(argument.name, value, argument.default))
+    _check_switch("stochastic_rounding", options.get("stochastic_rounding", False))
+    if options.get("nesterov") and not ((options["momentum"] or 0) > 0 and options.get("dampening", 0) == 0):
         raise ValueError(
             f"nesterov needs a momentum above 0 and no dampening; received momentum={options['momentum']} "
             f"and dampening={options.get('dampening', 0)}. Try momentum=0.9, dampening=0."
@@ -54,21 +73,52 @@ def check_options(native: Dialect, options: Mapping[str, Any]) -> None:
         raise ValueError("foreach and fused exclude each other; received both. Leave both out: every step is fused.")
 
 
+def _number(name: str, value: Any, usual: Any) -> float:
+    """The value as a float; ValueError for a tensor of several, TypeError for what is no number."""
+    if isinstance(value, torch.Tensor) and value.numel() != 1:
+        raise ValueError(f"{name} must be one number; received a tensor of shape {tuple(value.shape)}. Try {usual}.")
+    try:
+        if not isinstance(value, str):
+            return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    raise TypeError(f"{name} must be a number; received {value!r}. Try {usual}.")
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool | int | np.bool_) or value not in (True, False):
+        raise TypeError(f"{name} must be True or False; received {value!r}.")
+
+
 def _check_betas(betas: Any) -> None:
     if not isinstance(betas, tuple | list) or len(betas) != 2:
         raise ValueError(f"betas must be two numbers; received {betas!r}. Try (0.9, 0.999).")
-    for place, beta in enumerate(betas):
-        if not 0 <= float(beta) < 1:
-            raise ValueError(f"betas[{place}] must be in [0, 1); received {float(beta)}. Try {(0.9, 0.999)[place]}.")
+    for place, (beta, usual) in enumerate(zip(betas, (0.9, 0.999), strict=True)):
+        number = _number(f"betas[{place}]", beta, usual)
+        if not 0 <= number < 1:
+            raise ValueError(f"betas[{place}] must be in [0, 1); received {number}. Try {usual}.")
 
 
 def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str, *, matrices: bool = False) -> None:
-    """TypeError for a parameter that is complex, or of no floating dtype; ValueError for what is not a matrix."""
+    """TypeError for a parameter that is complex, or of no floating dtype; ValueError for one that cannot be moved.
+
+    matrices: whether only matrices can be.
+    """
+    if len(set(map(id, parameters))) != len(parameters):
+        raise ValueError(
+            f"{optimizer} moves each parameter once a step; received one twice in a group. Leave out the second, for "
+            "example by list(dict.fromkeys(parameters))."
+        )
     for place, p in enumerate(parameters):
         if p.dtype not in _REAL:
             advice = "Give its real and imaginary parts, torch.view_as_real(p)." if p.is_complex() else "Try p.float()."
             raise TypeError(
                 f"{optimizer} moves real floating tensors; received parameter {place} of {p.dtype}. {advice}"
+            )
+        if p.is_neg():
+            raise ValueError(
+                f"{optimizer} moves what lies in memory; received a view of a conjugate, whose negative lies there, as "
+                f"parameter {place}. Try p.resolve_neg()."
             )
         if matrices and p.ndim != 2:
             raise ValueError(
@@ -100,9 +150,19 @@ def check_state(
     methods: Mapping[int, Method],
     *,
     dialect_key: str,
+    counted: bool,
 ) -> None:
-    """ValueError, by name, where a state dict is not one of this rule, dialect and shapes."""
-    groups, name = state_dict["param_groups"], type(optimizer).__name__
+    """ValueError, by name, where a state dict is not one of this rule, dialect and shapes.
+
+    counted: whether the steps of each parameter are.
+    """
+    name = type(optimizer).__name__
+    if missing := [one for one in ("state", "param_groups") if one not in state_dict]:
+        raise ValueError(
+            f"This is not the state of {name}: it lacks {' and '.join(missing)}; received "
+            f"{', '.join(map(str, state_dict)) or 'nothing'}. Give what state_dict() returned."
+        )
+    groups = state_dict["param_groups"]
     known = {part.removeprefix("-") for case in native.cases for part in case.state.values()}
     if len(groups) != len(optimizer.param_groups):
         raise ValueError(
@@ -122,11 +182,13 @@ def check_state(
             )
         for p, key in zip(group["params"], saved["params"], strict=True):
             if key in state_dict["state"]:
-                _check_one(state_dict["state"][key], p, methods[number], f"parameter {key}", name, known)
+                _check_one(
+                    state_dict["state"][key], p, methods[number], f"parameter {key}", name, known, counted=counted
+                )
 
 
 def _check_one(  # noqa: PLR0917 - it is the body of check_state
-    state: Mapping[str, Any], p: torch.Tensor, method: Method, of: str, name: str, known: set[str]
+    state: Mapping[str, Any], p: torch.Tensor, method: Method, of: str, name: str, known: set[str], *, counted: bool
 ) -> None:
     arrays = set(method.fields.values()) - method.scalars
     received = {part for part, value in state.items() if value is not None} - {"step"}
@@ -136,13 +198,25 @@ def _check_one(  # noqa: PLR0917 - it is the body of check_state
             f"This is not the state of {name}: {of} needs {', '.join(sorted(arrays | method.scalars)) or 'none'}; "
             f"received {', '.join(sorted(received))}."
         )
+    if counted and state:
+        _check_step(state.get("step"), of)
     for part in sorted(arrays & received):
         value = state[part]
-        if not isinstance(value, torch.Tensor) or value.dtype not in _REAL:
-            raise ValueError(
-                f"{part} of {of} must be a real floating tensor; received {getattr(value, 'dtype', value)}."
-            )
+        dense = isinstance(value, torch.Tensor) and value.layout is torch.strided and not value.is_meta
+        if not dense or value.dtype not in _REAL:
+            kind = f"{value.dtype}, {value.layout}, {value.device}" if isinstance(value, torch.Tensor) else repr(value)
+            raise ValueError(f"{part} of {of} must be a dense tensor of a real floating dtype; received {kind}.")
         if value.shape != p.shape:
             raise ValueError(
                 f"{part} of {of} has the shape {tuple(value.shape)} where the parameter has {tuple(p.shape)}."
             )
+
+
+def _check_step(step: Any, of: str) -> None:
+    """torch has kept it as a number and as a tensor of one."""
+    try:
+        count = step if isinstance(step, int | float) else step.item()
+    except (AttributeError, RuntimeError):
+        count = None
+    if not isinstance(count, int | float) or not 0 <= count < math.inf:
+        raise ValueError(f"step of {of} must be a count of steps, 0 or more; received {step!r}.")

@@ -1,6 +1,5 @@
 """What torch expects of an optimizer: groups, state, hooks, closures. What it computes is a method of a dialect."""
 
-import functools
 import inspect
 import itertools
 import operator
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .. import dialects, rules
+from .. import dialects
 from ..dialects import Dialect, Method
 from ..errors import InputError
 from ..tensors import Alike, Memory, Scalars, empty_like, move_each, move_lists, untraced, wide
@@ -29,6 +28,15 @@ class _Said(NamedTuple):
     numbers: dict[str, float]
 
 
+class _Ready(NamedTuple):
+    """What a group's step needs: parameters that have gradients, these as it can use them, and what it computes."""
+
+    active: list[torch.Tensor]
+    gradients: list[torch.Tensor]
+    method: Method
+    numbers: dict[str, float]
+
+
 class Optimizer(torch.optim.Optimizer):
     """A rule as a ``torch.optim.Optimizer``: torch's arguments, groups and state, one pass over memory a step.
 
@@ -41,11 +49,12 @@ class Optimizer(torch.optim.Optimizer):
     native: Dialect  # torch's own dialect of this optimizer
 
     def __init__(self, params: Any, options: dict[str, Any], dialect: str, stochastic_rounding: bool):
-        check_options(type(self).native, options)
+        rounding = {"stochastic_rounding": stochastic_rounding}
+        check_options(dialects.like(type(self).native, dialect), options | rounding)
         if dialect != "torch":
             options = {**options, _OWN: dialect}
         if stochastic_rounding:
-            options = {**options, "stochastic_rounding": True}
+            options = options | rounding
         self._forget()
         super().__init__(params, options)
 
@@ -61,11 +70,10 @@ class Optimizer(torch.optim.Optimizer):
         # As torch has it, without the wrapper that keeps torch.compile out by importing its compiler: half a second.
         inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
         try:
-            check_options(type(self).native, self.param_groups[-1])
-            method, _ = self._method(self.param_groups[-1])
-            check_parameters(
-                self.param_groups[-1]["params"], type(self).__name__, matrices=method.rule.fallback is not None
-            )
+            added = self.param_groups[-1]
+            check_options(dialects.like(type(self).native, added.get(_OWN, "torch")), added)
+            method, _ = self._method(added)
+            check_parameters(added["params"], type(self).__name__, matrices=method.rule.fallback is not None)
         except InputError as error:
             del self.param_groups[-1]
             raise ValueError(str(error)) from None
@@ -87,26 +95,33 @@ class Optimizer(torch.optim.Optimizer):
         states = list(self.state.values())
         if not _same(states, self._all_states):  # somebody put another in
             self._held.clear()
-        for number, group in enumerate(self.param_groups):
-            self._step_group(number, group)
+        ready = [self._ready(group) for group in self.param_groups]  # what is refused is before anything has moved
+        for number, (group, waiting) in enumerate(zip(self.param_groups, ready, strict=True)):
+            if waiting is not None:
+                self._step_group(number, group, waiting)
         self._all_states = list(self.state.values())
         return loss
 
-    def _step_group(self, number: int, group: dict[str, Any]) -> None:
+    def _ready(self, group: dict[str, Any]) -> _Ready | None:
+        """What a group's step needs; None where no parameter has a gradient."""
         active, gradients = group["params"], [p.grad for p in group["params"]]
         if not all(map(operator.is_not, gradients, itertools.repeat(None))):
             active = [p for p, g in zip(active, gradients, strict=True) if g is not None]
             gradients = [g for g in gradients if g is not None]
         if not active:
-            return
+            return None
         method, numbers = self._method(group)
         gradients = check_gradients(gradients, type(self).__name__, sparse_allowed=_serves_sparse(method, numbers))
+        return _Ready(active, gradients, method, numbers)
+
+    def _step_group(self, number: int, group: dict[str, Any], ready: _Ready) -> None:
+        active, gradients, method, numbers = ready
         states, fresh = self._states(number, active, method)
         key = int(torch.randint(2**62, ()).item()) if group.get("stochastic_rounding") else None
         memory, scalars = self._memories.setdefault(number, (Memory(), Scalars()))
         values = self._values(scalars, states, fresh, method)
         for chosen in _alike(active, gradients, values):
-            columns = [active, gradients, states]
+            columns: list[list[Any]] = [active, gradients, states]
             if len(chosen) < len(active):
                 columns = [[column[i] for i in chosen] for column in columns]
             if not method.rule.elementwise:
@@ -148,7 +163,7 @@ class Optimizer(torch.optim.Optimizer):
         said = self._said.get(id(group))
         if said is not None and all(map(operator.is_, said.options, map(group.get, said.names))):
             return said.method, said.numbers
-        spoken = _spoken(type(self).native, group.get(_OWN, "torch"))
+        spoken = dialects.like(type(self).native, group.get(_OWN, "torch"))
         named = {argument.name: _number(group[argument.name]) for argument in spoken.arguments}
         method, numbers = spoken.method(named), spoken.numbers(named)
         if said is not None and said.method == method:
@@ -181,9 +196,26 @@ class Optimizer(torch.optim.Optimizer):
         Raises ValueError, by name, for the state of another rule or dialect, of other shapes or of no real dtype. State
         of 16-bit parameters stays as wide as it was saved, or float32, where torch would round it to 16 bits.
         """
-        spoken = {number: self._method(group)[0] for number, group in enumerate(self.param_groups)}
-        check_state(self, type(self).native, state_dict, spoken, dialect_key=_OWN)
-        super().load_state_dict(state_dict)
+        taken: list[Mapping[str, Any]] = []
+
+        def check(_: torch.optim.Optimizer, given: dict[str, Any]) -> None:
+            spoken = {number: self._method(group)[0] for number, group in enumerate(self.param_groups)}
+            check_state(
+                self, type(self).native, given, spoken, dialect_key=_OWN, counted=counts_steps(type(self).native)
+            )
+            taken.append(given)
+
+        # After the hooks of others that change what is loaded, and before those that see it loaded.
+        last = self.register_load_state_dict_pre_hook(check)
+        first = self.register_load_state_dict_post_hook(lambda _: self._take(taken[0]), prepend=True)
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            last.remove()
+            first.remove()
+
+    def _take(self, state_dict: Mapping[str, Any]) -> None:
+        """What torch's own loading leaves to be done: arguments that were not saved, and state in full width."""
         for group, saved in zip(self.param_groups, state_dict["param_groups"], strict=True):
             for argument in type(self).native.arguments:
                 group.setdefault(argument.name, argument.default)
@@ -212,8 +244,8 @@ def counts_steps(native: Dialect) -> bool:
 
 def _alike(parameters: list[torch.Tensor], gradients: list[torch.Tensor], values: np.ndarray) -> list[list[int]]:
     """Places of parameters that one call can move: of one device and dtypes, at one step count."""
-    columns = [p.dtype for p in parameters], [g.dtype for g in gradients], [p.is_cpu for p in parameters]
-    if all(len(set(column)) == 1 for column in columns) and parameters[0].is_cpu and (values == values[0]).all():
+    alike = len({p.dtype for p in parameters}) == len({g.dtype for g in gradients}) == 1
+    if alike and {p.is_cpu for p in parameters} == {True} and (values == values[0]).all():
         return [list(range(len(parameters)))]
     kinds = [(p.device, p.dtype, g.dtype) for p, g in zip(parameters, gradients, strict=True)]
     places: dict[tuple, list[int]] = {}
@@ -238,65 +270,3 @@ def _number(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return tuple(_number(one) for one in value)
     return value
-
-
-def _spoken(native: Dialect, dialect: str) -> Dialect:
-    return dialects.like(native, dialect)
-
-
-def drop_in(native: Dialect) -> type[Optimizer]:
-    """The class that stands in for torch's of the same name, with its signature."""
-    theirs = inspect.signature(getattr(torch.optim, native.name)).parameters
-    home = __name__.rpartition(".")[0]  # where pickle finds the class
-    return _made(native, {name: one.kind for name, one in theirs.items()}, home, f"torch.optim.{native.name}")
-
-
-@functools.cache  # one class for a rule, however often it is asked for
-def from_rule(rule: rules.Rule) -> type[Optimizer]:
-    """The ``torch.optim.Optimizer`` of any rule: its own knobs, and ``lr`` and ``maximize`` as everywhere in torch.
-
-    A rule named ``my_rule`` makes the class ``MyRule``; to be pickled it must stand under that name in the module of
-    the rule. A rule with a fall-back moves matrices alone, as torch's Muon does.
-    Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the parameter.
-    """
-    native = dialects.of(rule, "torch")
-    return _made(native, {"lr": inspect.Parameter.POSITIONAL_OR_KEYWORD}, rule.__module__, native.name)
-
-
-def _made(native: Dialect, kinds: Mapping[str, Any], home: str, name: str) -> type[Optimizer]:
-    """A class for a dialect.
-
-    kinds: of its arguments, which are keyword-only otherwise.  home: its module.  name: what its docstring calls it.
-    """
-    kind = inspect.Parameter
-    parameters = [kind("self", kind.POSITIONAL_OR_KEYWORD), kind("params", kind.POSITIONAL_OR_KEYWORD)]
-    for argument in native.arguments:
-        parameters.append(kind(argument.name, kinds.get(argument.name, kind.KEYWORD_ONLY), default=argument.default))
-    parameters.append(kind("dialect", kind.KEYWORD_ONLY, default="torch"))
-    parameters.append(kind("stochastic_rounding", kind.KEYWORD_ONLY, default=False))
-    signature = inspect.Signature(parameters)
-
-    def __init__(self: Any, *args: Any, **named: Any) -> None:
-        given = dict(signature.bind(self, *args, **named).arguments)
-        params, dialect = given.pop("params"), given.pop("dialect", "torch")
-        at_random = given.pop("stochastic_rounding", False)
-        given.pop("self")
-        try:
-            options = _spoken(native, dialect).defaults | given
-        except InputError as error:
-            raise ValueError(str(error)) from None
-        Optimizer.__init__(self, params, options, dialect, at_random)
-
-    __init__.__signature__ = signature  # type: ignore[attr-defined]
-    body = {"__init__": __init__, "native": native, "__doc__": _told(native, name), "__module__": home}
-    return type(native.name, (Optimizer,), body)
-
-
-def _told(native: Dialect, name: str) -> str:
-    by = dict.fromkeys(case.rule.__name__ for case in native.cases)
-    notes = "\n".join(f"    {note}" for note in native.notes)
-    return (
-        f"{name} in one pass over memory, by {', '.join(by)}.\n\n"
-        f"    dialect: whose mathematics and defaults: torch, textbook, keras or optax.\n"
-        f"    stochastic_rounding: round 16-bit parameters at random, so that small steps are not lost.\n{notes}\n"
-    )
