@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import dialects as _dialects
 from .. import rules as _rules
+from ._drop_in import drop_in as _drop_in
+from ._drop_in import from_rule as from_rule
 from ._optimizer import Optimizer as Optimizer
-from ._optimizer import drop_in as _drop_in
-from ._optimizer import from_rule as from_rule
 
 # Those with a name of one word: the others are forms of these.
 _CLASSES = {

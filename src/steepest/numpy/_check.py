@@ -1,13 +1,14 @@
 """What NumPy optimizers are given: read, or refused in a sentence."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..arrays import not_negative
-from ..errors import InputError
+from ..errors import InputError, nearest
 
 Arrays = np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray]
 Rate = float | Callable[[int], Any]
@@ -20,8 +21,11 @@ def named(parameters: Arrays) -> dict[str, np.ndarray]:
         parameters = [parameters]
     if isinstance(parameters, Mapping):
         return {str(name): array for name, array in parameters.items()}
-    if not isinstance(parameters, Sequence):
-        parameters = list(parameters)
+    if not isinstance(parameters, Iterable):
+        raise InputError(
+            f"The parameters must be an array, a sequence of arrays or arrays by name; received {parameters!r}. "
+            "Try np.array(...)."
+        )
     return {str(place): array for place, array in enumerate(parameters)}
 
 
@@ -34,9 +38,14 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
                 "Try np.array(...)."
             )
         _check_dtype(f"Parameter '{name}'", array)
-        if not array.flags.writeable:
-            raise InputError(f"Parameter '{name}' is read-only and cannot be moved in place. Give a copy of it.")
+        check_writeable(name, array)
     _check_apart(parameters)
+
+
+def check_writeable(name: str, array: np.ndarray) -> None:
+    """InputError for an array that is read-only, be it since yesterday."""
+    if not array.flags.writeable:
+        raise InputError(f"Parameter '{name}' is read-only and cannot be moved in place. Give a copy of it.")
 
 
 def _check_apart(parameters: Mapping[str, np.ndarray]) -> None:
@@ -79,16 +88,43 @@ def checked_rate(learning_rate: Any) -> Rate:
     return rate
 
 
-def check_state(name: str, saved: Mapping[str, Any], own: Mapping[str, Any]) -> None:
-    """InputError, by name, where a saved state has not the parts, dtypes and shapes of an array's own."""
-    if set(saved) != {"step", *own}:
+def check_key(key: Any) -> None:
+    """InputError for a key that no kernel takes."""
+    if key is not None and not (isinstance(key, int | np.integer) and 0 <= key < 2**63):
         raise InputError(
-            f"The state of '{name}' must have {', '.join(['step', *own])}; received {', '.join(map(str, saved))}."
+            f"key must be a whole number from 0 to 2^63 - 1, or None; received {key!r}. Try the step count."
         )
+
+
+def bound(name: str, signature: inspect.Signature, args: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name; TypeError that says what is allowed where they do not fit."""
+    try:
+        return dict(signature.bind(*args, **given).arguments)
+    except TypeError as error:
+        allowed = [one for one in signature.parameters if one != "self"]
+        wrong = next((one for one in given if one not in allowed), None)
+        near = "" if wrong is None else nearest(wrong, allowed)
+        raise TypeError(f"{name}: {error}.{near} Allowed: {', '.join(allowed)}.") from None
+
+
+def check_state(name: str, saved: Any, own: Mapping[str, Any]) -> None:
+    """InputError, by name, where a saved state has not the parts, dtypes and shapes of an array's own."""
+    if not isinstance(saved, Mapping) or set(saved) != {"step", *own}:
+        received = ", ".join(map(str, saved)) if isinstance(saved, Mapping) else repr(saved)
+        raise InputError(f"The state of '{name}' must have {', '.join(['step', *own])}; received {received}.")
+    step = saved["step"]
+    if not isinstance(step, int | np.integer) or step < 0:
+        raise InputError(f"step of '{name}' must be a count of steps, 0 or more; received {step!r}.")
     for part, array in own.items():
         if not isinstance(array, np.ndarray):
+            _check_number(f"{part} of '{name}'", saved[part])
             continue
         there = np.asarray(saved[part])
         for what, ours, theirs in (("dtype", array.dtype, there.dtype), ("shape", array.shape, there.shape)):
             if ours != theirs:
                 raise InputError(f"{part} of '{name}' has the {what} {theirs} in the state where it has {ours} here.")
+
+
+def _check_number(what: str, value: Any) -> None:
+    if not isinstance(value, int | float | np.number):
+        raise InputError(f"{what} must be a number; received {value!r}.")

@@ -1,10 +1,8 @@
 """A rule on NumPy arrays, in place: what it keeps of each, and which of them one kernel moves."""
 
-import functools
-import inspect
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,10 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import dialects, kernels, rules
-from ..dialects import Argument, Dialect, Method
+from ..dialects import Dialect, Method
 from ..errors import InputError, unknown
 from ..kernels import Columns, Layout, Library
-from ._check import Arrays, Rate, check_parameters, check_state, checked_gradient, checked_rate, named
+from ._check import (
+    Arrays,
+    Rate,
+    check_key,
+    check_parameters,
+    check_state,
+    check_writeable,
+    checked_gradient,
+    checked_rate,
+    named,
+)
 
 
 def _order(array: np.ndarray) -> tuple[float, ...]:
@@ -75,6 +83,8 @@ class Optimizer:
         if spoken.fallback is not None:
             other = _way(spoken.fallback, {**spoken.fallback.defaults, **chosen})
         self._ways = {name: usual if array.ndim == 2 else other for name, array in arrays.items()}
+        self._ids = frozenset(map(id, arrays.values()))
+        self._own_memory = all(array.base is None for array in arrays.values())
         self._memory = kernels.Memory(_NUMPY)
         self._counts = dict.fromkeys(arrays, 0)
         self._states = {name: _first_state(self._ways[name], array) for name, array in arrays.items()}
@@ -101,6 +111,7 @@ class Optimizer:
         key: seeds the rounding of 16-bit arrays at random, so that small steps are not lost; to the nearest if None.
         Raises InputError for gradients of other names, shapes or dtypes, before anything has moved.
         """
+        check_key(key)
         given = self._gradients(gradients)
         alike: dict[tuple, list[str]] = {}
         for name, g in given.items():
@@ -170,8 +181,24 @@ class Optimizer:
             if name not in self._arrays:
                 raise unknown("parameter", name, self._arrays)
             if g is not None:
-                given[name] = checked_gradient(name, np.asarray(g), self._arrays[name])
+                check_writeable(name, self._arrays[name])
+                given[name] = self._apart(checked_gradient(name, np.asarray(g), self._arrays[name]))
         return given
+
+    def _apart(self, g: np.ndarray) -> np.ndarray:
+        """The gradient, or a copy of it where moving a parameter might change it."""
+        if g.base is None and self._own_memory and id(g) not in self._ids:  # most gradients, at no cost
+            return g
+        return g.copy() if any(map(np.may_share_memory, self._arrays.values(), itertools.repeat(g))) else g
+
+    def __copy__(self) -> "Optimizer":
+        """One that moves the same arrays, from the same state on, which is its own."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, _counts=dict(self._counts), _memory=kernels.Memory(_NUMPY))
+        made._states = {
+            name: {part: _kept(value, value) for part, value in own.items()} for name, own in self._states.items()
+        }
+        return made
 
     def state_dict(self) -> dict[str, Any]:
         """Copies of all that the next steps need besides the parameters and the arguments of this optimizer.
@@ -190,12 +217,16 @@ class Optimizer:
         Raises InputError, by name, for the state of another rule or dialect, of other parameters, shapes or dtypes,
         before anything has changed.
         """
+        if not isinstance(state_dict, Mapping):
+            raise InputError(f"The state must be what state_dict() returned; received {state_dict!r}.")
         for part, own in (("rule", type(self).native.name), ("dialect", self._dialect)):
             if state_dict.get(part) != own:
                 raise InputError(
                     f"The state is of the {part} {state_dict.get(part)!r} where this {type(self).__name__} has {own!r}."
                 )
-        saved = state_dict["state"]
+        saved = state_dict.get("state")
+        if not isinstance(saved, Mapping):
+            raise InputError(f"The state must have each array's under 'state'; received {saved!r}. Give state_dict().")
         for name in [*saved, *self._arrays]:
             if name not in self._arrays or name not in saved:
                 where = "this optimizer" if name in saved else "the state"
@@ -245,43 +276,3 @@ def _first_state(way: _Way, parameter: np.ndarray) -> dict[str, Any]:
 def _kept(value: Any, like: Any) -> Any:
     """A copy of a part of the state, as this part is kept: an array, or a number."""
     return np.array(value, like.dtype, order="K") if isinstance(like, np.ndarray) else float(value)
-
-
-def drop_in(native: Dialect, name: str, home: str) -> type[Optimizer]:
-    """The class of a rule, with its own signature.
-
-    native: the rule as it is written.  name: of the class.  home: the module where pickle will find it.
-    """
-    kind = inspect.Parameter
-    if "weight_decay" not in native.defaults:
-        decay = Argument("weight_decay", 0.0, "weight_decay")
-        native = replace(native, arguments=(*native.arguments, decay))
-    own = [kind(one.name, kind.KEYWORD_ONLY, default=one.default) for one in native.arguments]
-    own[0] = own[0].replace(kind=kind.POSITIONAL_OR_KEYWORD)  # the learning rate
-    first = [kind("self", kind.POSITIONAL_OR_KEYWORD), kind("parameters", kind.POSITIONAL_OR_KEYWORD)]
-    signature = inspect.Signature([*first, *own, kind("dialect", kind.KEYWORD_ONLY, default="textbook")])
-
-    def __init__(self: Any, *args: Any, **named: Any) -> None:
-        given = dict(signature.bind(self, *args, **named).arguments)
-        dialect, parameters = given.pop("dialect", "textbook"), given.pop("parameters")
-        given.pop("self")
-        Optimizer.__init__(self, parameters, given, dialect)
-
-    __init__.__signature__ = signature  # type: ignore[attr-defined]
-    doc = (
-        f"{name} for NumPy arrays, which it moves in place.\n\n    learning_rate: a number, or a schedule: a function "
-        "of the number of steps taken.\n    dialect: whose mathematics and defaults: textbook, torch, keras or optax.\n"
-        "    weight_decay: as the dialect has it; the textbook's is decoupled, where there is one.\n"
-    )
-    return type(name, (Optimizer,), {"__init__": __init__, "native": native, "__doc__": doc, "__module__": home})
-
-
-@functools.cache  # one class for a rule, however often it is asked for
-def from_rule(rule: rules.Rule) -> type[Optimizer]:
-    """The optimizer class of any rule.
-
-    A rule named ``my_rule`` makes the class ``MyRule``; to be pickled it must stand under that name in the module of
-    the rule. Raises InputError for what is no rule, and for a rule that wants its gradient elsewhere than at the
-    parameter.
-    """
-    return drop_in(dialects.of(rule), rules.class_name(rule.__name__), rule.__module__)
