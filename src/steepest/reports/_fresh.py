@@ -26,7 +26,7 @@ class Fresh:
 
     @property
     def leader(self) -> str:
-        """The optimizer with the lowest median."""
+        """The optimizer that the others are compared with."""
         return self.optimizers[0]
 
 
