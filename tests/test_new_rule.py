@@ -5,7 +5,7 @@ import importlib.util
 import inspect
 import pickle
 import sys
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -116,7 +116,8 @@ def climbs(g, state, t, *, learning_rate):
 
 
 def looks_at_neighbours(g, state, t, *, learning_rate):
-    return -learning_rate * g * (1.0 + g[..., :1] * g[..., :1]), state
+    first = g[..., :1] if hasattr(g, "shape") else g
+    return -learning_rate * g * (1.0 + first * first), state
 
 
 def writes_in_place(g, state, t, *, learning_rate):
@@ -135,14 +136,35 @@ def counts_in_float32(g, state, t, *, learning_rate):
     return -learning_rate * g, state
 
 
+def turns(g, state, t, *, learning_rate):
+    return -learning_rate * (0.5 * g if t == 1 else g), state
+
+
+def calls_numpy(g, state, t, *, learning_rate):
+    return -learning_rate * np.tanh(g), state
+
+
+def forgets_its_state(g, state, t, *, learning_rate):
+    return -learning_rate * g
+
+
+def returns_a_tuple(g, state, t, *, learning_rate):
+    return -learning_rate * g, (state.m, state.v)
+
+
+ARRAYS = "it is arithmetic and functions of steepest.arrays alone"
 BROKEN = [
-    (widens, "dtype and library are kept"),
+    (widens, ARRAYS),
+    (turns, f"{ARRAYS}.\nA rule must not branch"),
+    (calls_numpy, ARRAYS),
+    (forgets_its_state, r"It must end like `return step, YogiState\(...\)`"),
+    (returns_a_tuple, r"It must end like `return step, YogiState\(...\)`"),
     (moves_at_zero, "zero gradients move nothing in numpy's float16"),
     (hides_nan, "NaN is reported where it is"),
     (climbs, "steps go downhill"),
     (looks_at_neighbours, "NaN is reported where it is|another order"),
     (writes_in_place, "inputs are left untouched"),
-    (branches, "zero gradients move nothing in jax"),
+    (branches, ARRAYS),
     (counts_in_float32, "a step is the same eager, jitted and vmapped"),
 ]
 
@@ -323,50 +345,6 @@ def test_knobs_out_of_range_are_refused_everywhere():
     for build in (lambda: KerasYogi(epsilon=-1.0), lambda: Yogi([parameter], epsilon=-1.0)):
         with pytest.raises(ValueError, match="epsilon"):
             build()
-
-
-class Unannotated(NamedTuple):
-    """A field that is not said to be an array or a number."""
-
-    m: float = 0.0
-
-
-class Unbegun(NamedTuple):
-    """A field without a first value."""
-
-    m: Array
-
-
-def positional(g, state, t, learning_rate):
-    return -learning_rate * g, state
-
-
-def unlisted(g, state, t, *, learning_rate, how="fast"):
-    return -learning_rate * g, state
-
-
-def listed(g, state, t, *, learning_rate, how: Literal["fast", "slow"] = "fast"):
-    return -learning_rate * g, state
-
-
-@pytest.mark.parametrize(
-    ("state", "function", "words"),
-    [
-        (dict, climbs, r"state is a NamedTuple class; received <class 'dict'>"),
-        (Unannotated, climbs, r"field m of Unannotated must be annotated Array or Scalar"),
-        (Unbegun, climbs, r"field m of Unbegun must .* have its first value. Try m: Array = 0.0"),
-        (YogiState, lambda g: g, r"must take a gradient, a state, a step count"),
-        (YogiState, unlisted, r"The choice how of unlisted must list its words. Try how: Literal\['fast', ...\]"),
-    ],
-)
-def test_what_is_not_as_a_rule_has_it_is_said_by_the_decorator(state, function, words):
-    with pytest.raises(InputError, match=words):
-        rules.rule(state)(function)
-
-
-def test_a_choice_and_a_positional_learning_rate_are_fine():
-    assert rules.choices(as_rule(listed)) == {"how": ("fast", "slow")}
-    assert dialects.of(as_rule(positional)).defaults == {"learning_rate": 1e-3}
 
 
 def test_the_checks_need_no_framework_but_jax(monkeypatch):

@@ -12,3 +12,4 @@ from ._run import run as run
 from ._run import work as work
 from ._source import Layout as Layout
 from ._step import Step as Step
+from ._trace import trace as trace

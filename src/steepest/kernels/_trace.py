@@ -195,7 +195,7 @@ def trace(method: Method, numbers: Sequence[str]) -> Program:
     """Run a method on symbols.
 
     numbers: names of what it will be given; ``maximize`` among them is on.
-    Raises TypeError, saying so, where its rule branches on values.
+    Raises TypeError, saying so, where its rule branches on values, or a number of its state depends on an entry.
     """
     tape = Tape()
     names = list(method.fields.values())
@@ -203,6 +203,12 @@ def trace(method: Method, numbers: Sequence[str]) -> Program:
     state = {name: tape.input(f"state {name}", varies=name not in method.scalars) for name in names}
     parameter, g = tape.input("parameter", varies=True), tape.input("gradient", varies=True)
     step, new = method(parameter, g, state, tape.input("t", varies=False), given)
+    for name in method.scalars:
+        if isinstance(new[name], Symbol) and new[name].varies:
+            raise TypeError(
+                f"{name} in the state of {method.rule.__name__} is a Scalar, one number for all entries, but depends "
+                "on the gradient or the parameter. Annotate it Array, or mark the rule with elementwise=False."
+            )
     return Program(
         arrays=tuple(name for name in names if name not in method.scalars),
         scalars=tuple(name for name in names if name in method.scalars),

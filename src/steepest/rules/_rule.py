@@ -9,6 +9,8 @@ from typing import Any, Protocol, cast, get_args
 from ..arrays import Array, Scalar, full_like
 from ..errors import InputError
 
+# Names of what the frameworks' optimizers take besides a rule's knobs.
+_TAKEN = ("dialect", "lr", "maximize", "name", "parameters", "params", "self", "stochastic_rounding")
 Needs = Mapping[str, Mapping[str, tuple[str, ...]]]  # a state's field -> a choice -> its values that need the field
 
 
@@ -90,6 +92,11 @@ def _check_function(function: Callable) -> None:
             f"received {name}{inspect.signature(function)}. Try def {name}(g, state, t, *, learning_rate, ...)."
         )
     for one, parameter in parameters.items():
+        if one in _TAKEN:
+            raise InputError(
+                f"The knob {one} of {name} has a name that drop-ins use themselves. Rename it"
+                f"{'; the learning rate is learning_rate' if one == 'lr' else ''}."
+            )
         if parameter.kind is not parameter.KEYWORD_ONLY or one in ("learning_rate", "parameter"):
             continue
         if isinstance(parameter.default, str) and parameter.default not in get_args(parameter.annotation):

@@ -19,12 +19,12 @@ def check_rule(
 ) -> None:
     """Run the table of checks that steepest's own rules pass on a rule, which takes some seconds.
 
-    On every array library that is installed: zero gradients move nothing, dtypes and libraries are kept, NaN is
-    reported where it is, inputs stay untouched, float32 is float64 but for rounding. For an elementwise rule: entries
-    in another order move alike, and so, scaled, do larger gradients. On JAX a step is the same eager, under jit and
-    under vmap, and compiles once. The drop-ins for NumPy (by the fused kernel), torch, optax and Keras, and a lane of a
-    race, move as the rule does. Keras's is checked on the backend of this process: that of a Keras already imported, or
-    of KERAS_BACKEND; not where neither says jax or torch.
+    It returns a step and its state, and can be traced. On every array library that is installed: zero gradients move
+    nothing, dtypes and libraries are kept, NaN is reported where it is, inputs stay untouched, float32 is float64 but
+    for rounding. For an elementwise rule: entries in another order move alike, and so, scaled, do larger gradients. On
+    JAX a step is the same eager, under jit and under vmap, and compiles once. The drop-ins for NumPy (by the fused
+    kernel), torch, optax and Keras, and a lane of a race, move as the rule does. Keras's is checked on the backend of
+    this process: that of a Keras already imported, or of KERAS_BACKEND; not where neither says jax or torch.
 
     first: the step after the gradient 2 from the first state, at the learning rate 0.1 and the parameter 5, by hand.
     degree: gradients c times as large move c^degree times as far: 0 for Adam, 1 for SGD. Not checked if None.
@@ -51,6 +51,9 @@ def check_rule(
 def _checks(
     rule: Rule, first: float | None, degree: int | None, epsilon_unit: int, knobs: dict[str, float]
 ) -> Iterator[Check]:
+    yield "it returns the step and the new state", partial(_laws.returns_step_and_state, rule, knobs)
+    if rule.elementwise:
+        yield "it is arithmetic and functions of steepest.arrays alone", partial(_engines.traces, rule, knobs)
     if first is not None:
         yield "the first step is the one computed by hand", partial(first_step, rule, first, knobs)
     for library, dtype in _laws.KINDS:

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import rules
+from .. import kernels, rules
+from ..dialects import Method
 from ..optimizer import optimizer
 from ..problems import Problem
 from ..races import race
@@ -50,6 +51,11 @@ def agrees_in_every_library(rule: Rule, library: str, knobs: Mapping[str, Any], 
     if atol is None:
         atol = _rounding(rule, count, start, exact)
     np.testing.assert_allclose(plain(near), exact, rtol=0, atol=atol)
+
+
+def traces(rule: Rule, knobs: Mapping[str, Any]) -> None:
+    """A kernel can be made of a rule: it branches on no value, and calls what symbols can go through."""
+    kernels.trace(Method(rule, state=tuple((name, name) for name in rule.state._fields)), ["learning_rate", *knobs])
 
 
 def agrees_compiled(rule: Rule, knobs: Mapping[str, Any]) -> None:
@@ -149,7 +155,7 @@ def agrees_in_keras(rule: Rule, knobs: Mapping[str, Any]) -> None:
             for g, rate in zip(gradients, rates, strict=True):
                 moving.learning_rate = float(rate)
                 moving.apply([keras.ops.convert_to_tensor(g, "float64")], [variable])
-            return np.asarray(keras.ops.convert_to_numpy(variable))
+            return plain(variable.value)
 
     _agrees(rule, run, knobs)
 

@@ -56,6 +56,16 @@ def leaves_inputs_untouched(rule: Rule, first: np.ndarray, second: np.ndarray, k
             np.testing.assert_array_equal(part, earlier)
 
 
+def returns_step_and_state(rule: Rule, knobs: Mapping[str, float]) -> None:
+    """On an array a rule gives two things back: an array, and a state of its own class."""
+    g = np.array(shaped(rule, [1.0, 2.0]))
+    parameter = {"parameter": g} if rules.wants_parameter(rule) else {}
+    returned: Any = rule(g, rules.initial_state(rule, g), 1, learning_rate=0.1, **knobs, **parameter)
+    fits = isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], rule.state)
+    name = rule.state.__name__
+    assert fits, f"It must end like `return step, {name}(...)`, with a step and a {name}; it returned {returned!r}."
+
+
 def zero_moves_nothing(rule: Rule, library: str, dtype: str, knobs: Mapping[str, float]) -> None:
     """Two zero gradients leave a parameter of 0 where it is, in any dtype."""
     move = jax.jit(moved, static_argnums=0) if library == "jax" else moved
