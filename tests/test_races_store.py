@@ -17,6 +17,7 @@ RUN_COLUMNS = [
     "run", "optimizer", "learning_rate", "seed", "stage", "status", "epochs", "steps", "best_epoch", "train_loss",
     "validation_loss", "best_validation_loss", "steady_validation_loss",
 ]  # fmt: skip
+FILES = {"made.json", "runs.parquet", "curves.parquet", "model"}
 CURVE_COLUMNS = ["run", "epoch", "step", "train_loss", "validation_loss"]
 SHARED_FACTS = {
     "format", "kind", "steepest", "versions", "spec", "spec_hash", "data", "metric", "partial", "verdict", "model",
@@ -48,7 +49,7 @@ def facts(directory, name="race.json"):
 
 
 def test_a_race_leaves_its_files_and_no_others(directory):
-    assert {path.name for path in directory.iterdir()} == {"race.json", "made.json", "runs.parquet", "curves.parquet", "model"}
+    assert {path.name for path in directory.iterdir()} == FILES | {"race.json"}
     assert {path.name for path in (directory / "model").iterdir()} == {
         "model.json", "weights.safetensors", "encoder.safetensors",
     }  # fmt: skip
@@ -161,7 +162,7 @@ def test_a_race_of_ones_own_loss_is_kept_and_drawn_too(tmp_path):
 def test_a_fit_leaves_the_same_files_with_a_run_json(problem, tmp_path):
     run = st.fit(problem, st.SGD(0.1), epochs=3, seed=1)
     save_fit(run, tmp_path, "steepest fit wine")
-    assert {path.name for path in tmp_path.iterdir()} == {"run.json", "made.json", "runs.parquet", "curves.parquet", "model"}
+    assert {path.name for path in tmp_path.iterdir()} == FILES | {"run.json"}
     told = facts(tmp_path, "run.json")
     assert set(told) == SHARED_FACTS
     assert (told["kind"], told["verdict"], told["partial"]) == ("fit", None, False)

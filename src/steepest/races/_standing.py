@@ -11,8 +11,8 @@ from ._statistics import MARGIN, Comparison
 class Standing:
     """An optimizer at its recommended learning rate.
 
-    median, low, high, mean: steady watched loss (see ``Run``) over the seeds that count there, the fresh ones where there
-    are any; infinite where runs diverged.
+    median, low, high, mean: steady watched loss (see ``Run``) over the seeds that count there, the fresh ones where
+    there are any; infinite where runs diverged.
     plateau: the rates that tuning does not tell from the best.  at_edge: they reach an end of the grid, so better may
     lie beyond.
     runs, diverged: of all its runs.  usual_learning_rate, usual_median: untuned, on the same seeds.
