@@ -126,9 +126,11 @@ def check_parameters(parameters: Sequence[torch.Tensor], optimizer: str, *, matr
             )
 
 
-def check_gradients(gradients: list[torch.Tensor], optimizer: str, *, sparse_allowed: bool) -> list[torch.Tensor]:
-    """The gradients as dense tensors of a real dtype; RuntimeError for sparse ones that the rule cannot use."""
-    if {g.layout for g in gradients} == {torch.strided} and {g.dtype for g in gradients} <= _REAL:
+def check_gradients(
+    gradients: list[torch.Tensor], kinds: set[torch.dtype], optimizer: str, *, sparse_allowed: bool
+) -> list[torch.Tensor]:
+    """The gradients, of these dtypes, as dense real tensors; RuntimeError for sparse ones that the rule cannot use."""
+    if {g.layout for g in gradients} == {torch.strided} and kinds <= _REAL:
         return gradients
     for place, g in enumerate(gradients):
         if g.layout is not torch.strided:

@@ -29,10 +29,14 @@ class _Said(NamedTuple):
 
 
 class _Ready(NamedTuple):
-    """What a group's step needs: parameters that have gradients, these as it can use them, and what it computes."""
+    """What a group's step needs: parameters that have gradients, these as it can use them, and what it computes.
+
+    kinds: the gradients' dtypes.
+    """
 
     active: list[torch.Tensor]
     gradients: list[torch.Tensor]
+    kinds: set[torch.dtype]
     method: Method
     numbers: dict[str, float]
 
@@ -111,16 +115,17 @@ class Optimizer(torch.optim.Optimizer):
         if not active:
             return None
         method, numbers = self._method(group)
-        gradients = check_gradients(gradients, type(self).__name__, sparse_allowed=_serves_sparse(method, numbers))
-        return _Ready(active, gradients, method, numbers)
+        kinds, name = {g.dtype for g in gradients}, type(self).__name__
+        gradients = check_gradients(gradients, kinds, name, sparse_allowed=_serves_sparse(method, numbers))
+        return _Ready(active, gradients, kinds, method, numbers)
 
     def _step_group(self, number: int, group: dict[str, Any], ready: _Ready) -> None:
-        active, gradients, method, numbers = ready
+        active, gradients, kinds, method, numbers = ready
         states, fresh = self._states(number, active, method)
         key = int(torch.randint(2**62, ()).item()) if group.get("stochastic_rounding") else None
         memory, scalars = self._memories.setdefault(number, (Memory(), Scalars()))
         values = self._values(scalars, states, fresh, method)
-        for chosen in _alike(active, gradients, values):
+        for chosen in _alike(active, gradients, kinds, values):
             columns: list[list[Any]] = [active, gradients, states]
             if len(chosen) < len(active):
                 columns = [[column[i] for i in chosen] for column in columns]
@@ -242,14 +247,16 @@ def counts_steps(native: Dialect) -> bool:
     return native.family not in ("sgd", "muon")
 
 
-def _alike(parameters: list[torch.Tensor], gradients: list[torch.Tensor], values: np.ndarray) -> list[list[int]]:
+def _alike(
+    parameters: list[torch.Tensor], gradients: list[torch.Tensor], kinds: set[torch.dtype], values: np.ndarray
+) -> list[list[int]]:
     """Places of parameters that one call can move: of one device and dtypes, at one step count."""
-    alike = len({p.dtype for p in parameters}) == len({g.dtype for g in gradients}) == 1
+    alike = len({p.dtype for p in parameters}) == len(kinds) == 1
     if alike and {p.is_cpu for p in parameters} == {True} and (values == values[0]).all():
         return [list(range(len(parameters)))]
-    kinds = [(p.device, p.dtype, g.dtype) for p, g in zip(parameters, gradients, strict=True)]
+    each = [(p.device, p.dtype, g.dtype) for p, g in zip(parameters, gradients, strict=True)]
     places: dict[tuple, list[int]] = {}
-    for place, (kind, row) in enumerate(zip(kinds, values.tolist(), strict=True)):
+    for place, (kind, row) in enumerate(zip(each, values.tolist(), strict=True)):
         places.setdefault((*kind, *row), []).append(place)
     return list(places.values())
 
