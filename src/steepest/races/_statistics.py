@@ -69,10 +69,12 @@ def compare(losses: Mapping[str, np.ndarray], leader: str, *, margin: float = MA
     seeds.
 
     That the leader was found on these very seeds costs nothing where two are compared, the test having two sides. Among
-    more, one that is truly as good as any is called worse in fewer than 5 % of races, and so is all but one of several
-    equals; but that some one of several equals is called worse happens in up to a tenth of races (nine equals, ten
+    more, one that is truly as good as any is called worse in fewer than 5 % of races, and so are all but one of several
+    equals; but that some one of several equals is called worse happens in about a tenth of races (nine equals, ten
     seeds), since any two of them may come to be compared. Allowing for all pairs would cost more than it saves: on ten
     seeds the least p there is, 2 / 2^10, times the 36 pairs of nine is above 5 %.
+    The test is of the mean and the interval of the median, which takes more seeds to tell from zero: at a difference of
+    one standard deviation and ten seeds one in seven that are called worse have zero in their interval.
     """
     best = losses[leader]
     unit = margin * abs(float(np.median(best)))
