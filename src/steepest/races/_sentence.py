@@ -1,5 +1,6 @@
 """The verdict in a sentence, as people say it."""
 
+import math
 from collections.abc import Sequence
 
 from ..problems import Measure
@@ -27,7 +28,9 @@ def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
         if seeds < LEAST_SEEDS:
             told += f": fewer than {LEAST_SEEDS} seeds decide nothing"
         elif settle:
-            told += f": about {settle} more {'seed' if settle == 1 else 'seeds'} would settle it"
+            told += (
+                f": about {settle} more {'seed' if settle == 1 else 'seeds'} would settle it, if the difference is real"
+            )
         else:
             told += ", and no reasonable number of seeds would settle it"
     beaten = f"; the other {others} {'is' if others == 1 else 'are'} worse" if others else ""
@@ -42,6 +45,8 @@ def _ahead(verdict: Verdict) -> str:
     assert beside is not None
     others = len(verdict.leaderboard) - 1
     than = "better than the other" if others == 1 else f"better than each of the {others} others"
+    if not math.isfinite(verdict.leaderboard[1].median):
+        return f", {than}, of which half the runs diverged" if others == 1 else f", {than}; of the next half diverged"
     return (
         f", {than}; next is {proper_name(beside.optimizer)}, higher by {beside.median:.2g} "
         f"(95 % interval {beside.low:.2g} to {beside.high:.2g}, p = {beside.adjusted:.2g})"
