@@ -131,7 +131,8 @@ def test_ctrl_c_in_a_race_keeps_and_marks_what_has_run(tmp_path):
     page = (tmp_path / "race" / "report.html").read_text()
     assert facts["verdict"]["sentence"].startswith(marked)
     assert told.count(marked) == page.count(marked) == 1
-    assert "partial: interrupted" not in page
+    assert page.count("partial: interrupted") == 1
+    assert "partial: interrupted after" not in page  # which the headline has told
     curves = pl.read_parquet(tmp_path / "race" / "curves.parquet")
     assert 0 < len(runs) < 100
     assert set(runs["status"]) <= {"ok", "stopped", "diverged"}
