@@ -86,7 +86,7 @@ class Crew:
             if sys.exc_info()[0] is not None:
                 self._stop.set()
             _close(pool)
-        if self.stopped:  # what it cut short is told as such
+        if self.stopped:  # of those that were not waited for some have ended
             for future in pending:
                 if future.done() and not future.cancelled() and future.exception() is None:
                     self._take(*future.result())
@@ -100,11 +100,13 @@ class Crew:
         return entry, training
 
     def _take(self, entry: Entry, training: Training) -> None:
-        """Keep a run that ended; one that has not waits for a decision."""
+        """Keep a run that ended; one that has not waits for a decision, and one that was cut short is forgotten."""
         if entry.run in self.ended:
             return
         if training.ended:
-            self._keep(entry, training.run())
+            run = training.run()
+            if run.status != INTERRUPTED:
+                self._keep(entry, run)
         else:
             self._waiting[entry.run] = entry, training
 
@@ -117,12 +119,6 @@ class Crew:
     def of(self, entries: Sequence[Entry]) -> list[Ended]:
         """Those of the entries that have ended, in their order."""
         return [self.ended[entry.run] for entry in entries if entry.run in self.ended]
-
-    def leave(self) -> None:
-        """What still waits, somebody having said Ctrl-C, is told as interrupted."""
-        for entry, training in self._waiting.values():
-            self._keep(entry, training.run(INTERRUPTED))
-        self._waiting.clear()
 
     def step_seconds(self, name: str, learning_rate: float, about: float) -> float | None:
         """Seconds of a step of an optimizer alone on the machine, its program compiled; None where it takes none."""

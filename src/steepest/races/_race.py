@@ -169,7 +169,6 @@ def race(
         chosen = {name: found for name, rate in usual.items() if (found := choose(tuned, name, rate)) is not None}
         entries += (confirming := plan.confirming({n: one.learning_rate for n, one in chosen.items()}, len(entries)))
         crew.train(confirming, plan.settings.epochs)
-    crew.leave()
     ended = crew.of(entries)
     runs = runs_table(ended)
     arrays = {name: _arrays(one.rule) for name, one in plan.optimizers.items()}
