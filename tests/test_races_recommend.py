@@ -251,7 +251,8 @@ TUNING = table(
 )  # fmt: skip
 FRESH = table(
     *((1e-3, seed, 190, "ok") for seed in (2, 3, 4, 5)), (1e-3, 6, 190, "diverged"),
-    (0.1, 2, 12, "stopped"), (0.1, 3, 30, "stopped"), (0.1, 4, 35, "stopped"), (0.1, 5, 80, "stopped"), (0.1, 6, 7, "diverged"), stage="confirm",
+    (0.1, 2, 12, "stopped"), (0.1, 3, 30, "stopped"), (0.1, 4, 35, "stopped"), (0.1, 5, 80, "stopped"),
+    (0.1, 6, 7, "diverged"), stage="confirm",
 )  # fmt: skip
 
 
