@@ -211,21 +211,17 @@ def test_an_interrupted_run_is_not_kept(problem, tmp_path):
 
 
 def test_a_process_killed_outright_goes_on_from_its_directory(tmp_path):
-    """SIGKILL, which no program can hear, at three moments; the last call ends the race with the bytes of another."""
+    """SIGKILL, which no program can hear, amid the tuning; the next call ends the race with the bytes of another."""
     words = ["race", "iris", "--hidden", "8", "--learning-rates", "5", "--seeds", "2", "--confirm-seeds", "6"]
-    words += ["--optimizers", "sgd,adam", "--quiet"]
-    command = [sys.executable, "-m", "steepest", *words]
+    command = [sys.executable, "-m", "steepest", *words, "--optimizers", "sgd,adam", "--quiet"]
     subprocess.run([*command, "--out", "whole"], cwd=tmp_path, check=True, capture_output=True)
     journal = tmp_path / "race" / ".race" / "runs.jsonl"
-    for wanted in (2, 12):
-        more = ["--resume"] if journal.exists() else []
-        process = subprocess.Popen(
-            [*command, "--out", "race", *more], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") >= wanted):
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([*command, "--out", "race"], cwd=tmp_path, **quiet)
+    while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") >= 12):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
     assert journal.exists(), "it ended before it was killed"
     subprocess.run([*command, "--out", "race", "--resume"], cwd=tmp_path, check=True, capture_output=True)
     assert contents(tmp_path / "race") == contents(tmp_path / "whole")
