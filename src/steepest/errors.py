@@ -1,7 +1,9 @@
 """What goes wrong at the boundary, said in one sentence: what was received, what is allowed, what to do."""
 
 import difflib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 class InputError(ValueError):
@@ -35,3 +37,14 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> InputError:
     """
     allowed = list(allowed)
     return InputError(f"Unknown {kind} '{name}'.{nearest(str(name), allowed)} Allowed: {', '.join(allowed)}.")
+
+
+def bound(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name; TypeError that says what is allowed where they do not fit."""
+    try:
+        return dict(signature.bind(*args, **named).arguments)
+    except TypeError as error:
+        allowed = [one for one in signature.parameters if one != "self"]
+        wrong = next((one for one in named if one not in allowed), None)
+        near = "" if wrong is None else nearest(wrong, allowed)
+        raise TypeError(f"{name}: {error}.{near} Allowed: {', '.join(allowed)}.") from None

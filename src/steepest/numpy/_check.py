@@ -1,14 +1,13 @@
 """What NumPy optimizers are given: read, or refused in a sentence."""
 
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..arrays import not_negative
-from ..errors import InputError, nearest
+from ..errors import InputError
 
 Arrays = np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray]
 Rate = float | Callable[[int], Any]
@@ -94,17 +93,6 @@ def check_key(key: Any) -> None:
         raise InputError(
             f"key must be a whole number from 0 to 2^63 - 1, or None; received {key!r}. Try the step count."
         )
-
-
-def bound(name: str, signature: inspect.Signature, args: Sequence[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name; TypeError that says what is allowed where they do not fit."""
-    try:
-        return dict(signature.bind(*args, **given).arguments)
-    except TypeError as error:
-        allowed = [one for one in signature.parameters if one != "self"]
-        wrong = next((one for one in given if one not in allowed), None)
-        near = "" if wrong is None else nearest(wrong, allowed)
-        raise TypeError(f"{name}: {error}.{near} Allowed: {', '.join(allowed)}.") from None
 
 
 def check_state(name: str, saved: Any, own: Mapping[str, Any]) -> None:

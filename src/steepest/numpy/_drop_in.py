@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import dialects, rules
 from ..dialects import Argument, Dialect
-from ._check import bound
+from ..errors import bound
 from ._optimizer import Optimizer
 
 

@@ -1,6 +1,5 @@
 """What the drop-ins are given: arguments, parameters, gradients, state; refused in a sentence where they are wrong."""
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from .. import rules
 from ..dialects import CASE, MECHANICS, Argument, Dialect, Method
-from ..errors import nearest
 
 # argument: (its range in words, whether a number is in it, a value to try)
 _Range = tuple[str, Callable[[float], bool], str]
@@ -27,17 +25,6 @@ _RANGES: Mapping[str, _Range] = {
 
 # Rules that mean the same by a complex gradient as optax; the others have g^2 where |g|^2 is meant.
 _COMPLEX = (rules.sgd, rules.momentum, rules.nesterov, rules.adamax, rules.lion)
-
-
-def bound(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name; TypeError that says what is allowed where they do not fit."""
-    try:
-        return dict(signature.bind(*args, **named).arguments)
-    except TypeError as error:
-        allowed, told = signature.parameters, str(error)
-        wrong = next((one for one in named if one not in allowed), None)
-        near = "" if wrong is None else nearest(wrong, allowed)
-        raise TypeError(f"{name}: {told}.{near} Allowed: {', '.join(allowed)}.") from None
 
 
 def check_options(dialect: Dialect, options: Mapping[str, Any]) -> None:

@@ -10,8 +10,7 @@ import optax.contrib
 
 from .. import dialects, rules
 from ..dialects import REQUIRED, Dialect
-from ..errors import InputError
-from ._check import bound
+from ..errors import InputError, bound
 from ._transformation import transformation
 
 Function = Callable[..., optax.GradientTransformationExtraArgs]

@@ -1,6 +1,5 @@
 """What is refused, and in which words: torch's own kinds of exception, with what to do instead."""
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,6 @@ import torch
 
 from .. import rules
 from ..dialects import Dialect, Method
-from ..errors import nearest
 
 _REAL = {torch.float64, torch.float32, torch.bfloat16, torch.float16}
 # argument: (its range in words, whether a number is in it, a value to try)
@@ -26,17 +24,6 @@ _RANGES = {
     "initial_accumulator_value": ("zero or positive, and finite", lambda x: 0 <= x < math.inf, "0"),
     "dampening": ("finite", math.isfinite, "0"),
 }
-
-
-def bound(name: str, signature: inspect.Signature, args: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call by name; TypeError that says what is allowed where they do not fit."""
-    try:
-        return dict(signature.bind(*args, **named).arguments)
-    except TypeError as error:
-        allowed = [one for one in signature.parameters if one != "self"]
-        wrong = next((one for one in named if one not in allowed), None)
-        near = "" if wrong is None else nearest(wrong, allowed)
-        raise TypeError(f"{name}: {error}.{near} Allowed: {', '.join(allowed)}.") from None
 
 
 def check_options(spoken: Dialect, options: Mapping[str, Any]) -> None:

@@ -9,8 +9,7 @@ import torch
 
 from .. import dialects, rules
 from ..dialects import Dialect
-from ..errors import InputError
-from ._check import bound
+from ..errors import InputError, bound
 from ._optimizer import Optimizer
 
 
