@@ -204,8 +204,8 @@ def test_momentum_behind_sgd_says_that_the_space_was_too_small():
     assert found.numbers == pytest.approx({**decided, "seeds": 8})
     assert found.sentence == (
         "Momentum is worse than SGD, higher by 0.1 (95 % interval 0.1 to 0.1, p = 0.0078, 8 seeds; medians 0.565 and "
-        "0.465 nats). Yet with no momentum it is SGD: the space that was searched is too small, so tune its momentum "
-        "too, from 0 to 0.99, and rates beyond its grid."
+        "0.465 nats). Yet with no momentum it is SGD: the space that was searched is too small, so search its momentum "
+        "too (--search momentum), and rates beyond its grid."
     )
 
 

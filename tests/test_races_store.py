@@ -14,8 +14,8 @@ from steepest.races import save_fit, save_race
 from steepest.reports import report
 
 RUN_COLUMNS = [
-    "run", "optimizer", "learning_rate", "seed", "stage", "status", "epochs", "steps", "best_epoch", "train_loss",
-    "validation_loss", "best_validation_loss", "steady_validation_loss",
+    "run", "optimizer", "learning_rate", "hyperparameters", "seed", "stage", "status", "epochs", "steps", "best_epoch",
+    "train_loss", "validation_loss", "best_validation_loss", "steady_validation_loss",
 ]  # fmt: skip
 FILES = {"made.json", "runs.parquet", "curves.parquet", "model"}
 CURVE_COLUMNS = ["run", "epoch", "step", "train_loss", "validation_loss"]

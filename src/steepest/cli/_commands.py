@@ -84,6 +84,12 @@ def race(
         str, typer.Option(help="How many half decades around each one's usual rate, or the rates themselves.")
     ] = "13",
     seeds: Annotated[str, typer.Option(help="How many seeds to tune on, or which, such as 0,1,5.")] = "3",
+    search: Annotated[
+        str | None,
+        typer.Option(
+            help="Also search momentum, b1, b2, decay, epsilon or weight_decay, or several such as b2,epsilon."
+        ),
+    ] = None,
     confirm_seeds: Annotated[
         str, typer.Option(help="How many fresh seeds to confirm the chosen rates on, or which; 0 for none.")
     ] = "10",

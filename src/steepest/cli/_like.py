@@ -142,12 +142,18 @@ def _of_race(facts: _Facts, given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "optimizer": name,
         "learning_rate": rate,
-        "knobs": facts.knobs(name),
+        "knobs": facts.knobs(name) | _searched(facts, standing),
         "schedule": "constant",
         "epochs": facts.take(recommended if name == best else facts.told["spec"], "epochs", (int,)),
         "batch_size": facts.take(recommended, "batch_size", (int, str, NoneType)),
         **_transforms(facts, facts.take({"transforms": {}, **facts.told["spec"]}, "transforms", (dict,)).get(name, [])),
     }
+
+
+def _searched(facts: _Facts, standing: Any) -> dict[str, float]:
+    """The knobs that the race searched and found better than the usual ones; races from before it could lack them."""
+    own = facts.take({"hyperparameters": {}, **(standing or {})}, "hyperparameters", (dict,))
+    return {name: facts.take(own, name, _NUMBER) for name in own}
 
 
 def _of_fit(facts: _Facts, given: Mapping[str, Any]) -> dict[str, Any]:

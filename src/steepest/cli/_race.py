@@ -21,11 +21,14 @@ from ..races import (
     Race,
     Standing,
     about,
+    count_drawn,
     estimate,
     grown,
+    parsed_knobs,
     plan_race,
     rate,
     save_race,
+    with_knobs,
 )
 from ..races import race as run
 from ..reports import report
@@ -80,6 +83,7 @@ def prepare(data: str, asked: dict[str, Any]) -> Asked:
         confirm_seeds=options.whole_numbers(asked["confirm_seeds"], "--confirm-seeds"),
         settings=Settings(asked["epochs"], asked["batch_size"], asked["patience"]),
         early=not asked["full"],
+        search=options.listed(asked["search"]) or (),
     )
     (instance,) = problem.instances(plan.seeds[:1])
     plan.settings.batch_size_for(instance.rows)  # refuses one that is too large before anything is said
@@ -130,7 +134,8 @@ class _Teller:
         self._diverged += row["status"] == "diverged"
         if row["status"] != "diverged" and row["best_validation_loss"] < self._best:
             self._best = row["best_validation_loss"]
-            self._by = f"{proper_name(row['optimizer'])} at {rate(row['learning_rate'])}"
+            knobs = with_knobs(parsed_knobs(row["hyperparameters"]))
+            self._by = f"{proper_name(row['optimizer'])}{knobs} at {rate(row['learning_rate'])}"
         best = f"lowest loss {self._best:.3g}, {self._by}" if self._by else "no loss yet"
         self._line.show(self._done, f"{best}; {self._diverged} diverged")
 
@@ -139,6 +144,9 @@ def _say_plan(console: Console, plan: Plan, estimated: Estimate) -> None:
     counts = {len(rates) for rates in plan.rates.values()}
     several = {"optimizer": len(plan.optimizers), "learning rate": max(counts), "seed": len(plan.seeds)}
     told = " x ".join(counted(number, noun) for noun, number in several.items())
+    if plan.search:
+        draws = f"{count_drawn(plan.search)} draws of {' and '.join(plan.search)}"
+        told += f", {draws} for each x {counted(len(plan.seeds), 'seed')}"
     if plan.confirm_seeds:
         told += f", then the chosen and the usual rate of each x {counted(len(plan.confirm_seeds), 'fresh seed')}"
     longest = f"up to {counted(plan.settings.epochs, 'epoch')} each"
@@ -191,7 +199,7 @@ def _leaderboard(race: Race) -> Table:
     for standing in race.verdict.leaderboard:
         told = _beside(standing.comparison, race.verdict.leaderboard[0].median) if confirmed else _alone(standing)
         at = rate(standing.learning_rate) + ("*" if standing.at_edge else " ")
-        table.add_row(proper_name(standing.optimizer), at, _loss(standing.median), *told)
+        table.add_row(standing.name, at, _loss(standing.median), *told)
     return table
 
 

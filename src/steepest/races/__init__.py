@@ -26,6 +26,10 @@ from ._recommend import recommend as recommend
 from ._sanity import Finding as Finding
 from ._sanity import sanity as sanity
 from ._sentence import rate as rate
+from ._space import SPACE as SPACE
+from ._space import count_drawn as count_drawn
+from ._space import parsed_knobs as parsed_knobs
+from ._space import with_knobs as with_knobs
 from ._standing import Standing as Standing
 from ._standing import Verdict as Verdict
 from ._statistics import LEAST_SEEDS as LEAST_SEEDS

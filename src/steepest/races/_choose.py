@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ._space import with_told_knobs
 from ._statistics import MARGIN
 
 
@@ -18,8 +19,10 @@ class Chosen:
     plateau: the lowest and highest rate around that one which noise does not tell from it.
     median: of the steady watched loss (see ``Run``) over the seeds at the recommended rate, infinite where runs
     diverged.  usual_median: at the usual rate, NaN where that was not run.
-    runs, diverged: over its whole grid.  at_edge: the plateau holds the grid's first or last rate, so better may lie
+    runs, diverged: over all that was tried.  at_edge: the plateau holds the first or last rate tried, so better may lie
     beyond.
+    hyperparameters: those that were searched and are not the usual ones, as in the table of runs. All of the above is
+    then of the rates tried with these.
     """
 
     learning_rate: float
@@ -30,6 +33,7 @@ class Chosen:
     runs: int
     diverged: int
     at_edge: bool
+    hyperparameters: str = ""
 
     @property
     def decades(self) -> float:
@@ -41,6 +45,7 @@ def choose(runs: pl.DataFrame, name: str, usual: float) -> Chosen | None:
     """The choice for an optimizer of a table of runs; None where none of its runs has ended.
 
     usual: its untuned rate. A rate that was dropped on the way is not chosen; of losses a diverged run's is infinite.
+    Other hyperparameters than the usual ones are only chosen where they are better beyond noise.
     """
     own = runs.filter(pl.col("optimizer") == name)
     if own.is_empty():
@@ -54,11 +59,17 @@ def choose(runs: pl.DataFrame, name: str, usual: float) -> Chosen | None:
         return abs(math.log(rate / usual))
 
     # Where all diverged the rate nearest the usual one is named.
-    lowest = min(losses, key=lambda rate: (medians[rate], float(np.max(losses[rate])), far(rate)))
+    def rank(rate: float) -> tuple[float, ...]:
+        return medians[rate], float(np.max(losses[rate])), far(rate)
+
+    lowest, settings = min(losses, key=rank), _settings(own)
+    if plain := [rate for rate in level(losses, lowest) if not settings[rate]]:
+        lowest = min(plain, key=rank)
+    tried = sorted(rate for rate, setting in settings.items() if setting == settings[lowest])
+    losses = {rate: several for rate, several in losses.items() if rate in tried}
     plateau = _plateau(sorted(losses), lowest, level(losses, lowest))
     centre = math.sqrt(plateau[0] * plateau[-1])
     best = min(plateau, key=lambda rate: (round(abs(math.log(rate / centre)), 9), far(rate)))
-    tried = own["learning_rate"].unique().sort()
     at_usual = [median for rate, median in medians.items() if math.isclose(rate, usual)]
     return Chosen(
         learning_rate=best,
@@ -69,7 +80,13 @@ def choose(runs: pl.DataFrame, name: str, usual: float) -> Chosen | None:
         runs=len(own),
         diverged=int((own["status"] == "diverged").sum()),
         at_edge=len(tried) > 1 and bool({plateau[0], plateau[-1]} & {tried[0], tried[-1]}),
+        hyperparameters=settings[lowest],
     )
+
+
+def _settings(own: pl.DataFrame) -> dict[float, str]:
+    """The hyperparameters that an optimizer ran with at each rate: within a race its rate names its configuration."""
+    return dict(with_told_knobs(own).select("learning_rate", "hyperparameters").iter_rows())
 
 
 def losses_by_rate(runs: pl.DataFrame) -> dict[float, np.ndarray]:

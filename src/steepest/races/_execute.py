@@ -14,6 +14,7 @@ import polars as pl
 from ..problems import Instance, Minimised
 from ..training import DROPPED, INTERRUPTED, Run, Training
 from ._plan import Entry, Plan, workers
+from ._space import told_knobs
 from ._together import together
 
 # Epochs over which a step is timed, at most.
@@ -152,10 +153,12 @@ class Crew:
     def _keep(self, entry: Entry, run: Run) -> None:
         # A race of hundreds of runs keeps what they tell, not their parameters; any can be trained again to the bit.
         run = dataclasses.replace(run, optimizer=entry.optimizer, parameters=None, last=None)
-        told = Ended(entry.run, {"run": entry.run, "stage": entry.stage, **run.row()}, run.reported_curves())
-        self.ended[entry.run] = told
+        knobs = told_knobs(entry.optimizer, self._plan.optimizers[entry.optimizer.name])
+        row = {"run": entry.run, "stage": entry.stage, "hyperparameters": knobs, **run.row()}
+        ended = Ended(entry.run, row, run.reported_curves())
+        self.ended[entry.run] = ended
         if self._on_end is not None:
-            self._on_end(told)
+            self._on_end(ended)
 
 
 def _close(pool: ThreadPoolExecutor) -> None:

@@ -10,6 +10,7 @@ from ..errors import InputError
 from ..optimizer import Optimizer, optimizer
 from ..schedules import Constant
 from ..training import Settings
+from ._space import check_search, count_drawn
 
 # Beyond 25 decades to either side a rate leaves float32; beyond so many seeds nobody waits for the end.
 _MOST_RATES = 100
@@ -37,6 +38,7 @@ class Plan:
     confirm_seeds: fresh ones, on which each optimizer's chosen and usual rate run; none leaves the race unconfirmed.
     early: whether runs that cannot win are dropped on the way.  extend: whether a grid grows while its best is its end;
     the others then try as many rates more.
+    search: further hyperparameters to search, of ``SPACE``.
     Seed s fixes split, start and minibatches for every optimizer and rate, so that runs can be compared in pairs.
     """
 
@@ -47,6 +49,7 @@ class Plan:
     confirm_seeds: Sequence[int] = ()
     early: bool = True
     extend: bool = False
+    search: Sequence[str] = ()
 
     def entries(self) -> list[Entry]:
         """Every run of the tuning. Optimizers alternate, so that a partial race is fair."""
@@ -60,24 +63,25 @@ class Plan:
         ]
         return [Entry(number, *run) for number, run in enumerate(runs)]
 
-    def confirming(self, chosen: Mapping[str, float], first: int) -> list[Entry]:
-        """The runs on fresh seeds: each optimizer's chosen rate and its usual one.
+    def confirming(self, chosen: Mapping[str, Optimizer], first: int) -> list[Entry]:
+        """The runs on fresh seeds: each optimizer as it was chosen, and as it usually is.
 
         chosen: by name.  first: the number of the first of these runs. Seeds follow one another, so that one more is as
         if it had been asked for at once.
         """
         runs = [
-            (one.with_learning_rate(rate), seed)
+            (other, seed)
             for seed in self.confirm_seeds
             for name, one in self.optimizers.items()
             if name in chosen
-            for rate in dict.fromkeys((chosen[name], one.learning_rate))
+            for other in {two.learning_rate: two for two in (chosen[name], one)}.values()
         ]
         return [Entry(first + number, *run, CONFIRM) for number, run in enumerate(runs)]
 
     def __len__(self) -> int:
         """How many runs it has at most, no grid being extended."""
-        tuning = len(self.seeds) * sum(len(rates) for rates in self.rates.values())
+        drawn = count_drawn(self.search)
+        tuning = len(self.seeds) * sum(len(rates) + drawn for rates in self.rates.values())
         return tuning + 2 * len(self.optimizers) * len(self.confirm_seeds)
 
     def to_json(self) -> dict[str, Any]:
@@ -93,6 +97,7 @@ class Plan:
             "confirm_seeds": list(self.confirm_seeds),
             "early": self.early,
             "extend": self.extend,
+            **({"search": list(self.search)} if self.search else {}),
             **self.settings.to_json(),
         }
 
@@ -105,6 +110,7 @@ def plan_race(
     confirm_seeds: int | Sequence[int] = 10,
     settings: Settings | None = None,
     early: bool = True,
+    search: Sequence[str] = (),
 ) -> Plan:
     """Plan a race.
 
@@ -113,6 +119,7 @@ def plan_race(
     all; or the rates themselves.
     seeds: how many to tune on, or which.  confirm_seeds: how many fresh ones after those, or which; 0 for none.
     early: drop runs on the way that cannot win.
+    search: further hyperparameters to search, of ``SPACE``: each optimizer draws so many configurations more.
     Raises InputError for unknown names, rates out of range, or nothing to run.
     """
     asked = rules.RULES if optimizers is None else optimizers
@@ -133,6 +140,7 @@ def plan_race(
     return Plan(
         named, rates, tuning, settings or Settings(), _fresh(confirm_seeds, tuning), early,
         extend=isinstance(learning_rates, int) and learning_rates >= _LEAST_EXTENDED,
+        search=check_search(search, named),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from ._plan import CONFIRM, TUNE, Plan, plan_race, seconds_at_most
 from ._recommend import Recommendation, recommend
 from ._sanity import Finding, recommended_losses, sanity
 from ._sentence import rate
+from ._space import configured, parsed_knobs
 from ._standing import Verdict
 from ._together import together
 from ._tune import tune
@@ -30,6 +31,7 @@ RUN_SCHEMA = {
     "run": pl.Int32,
     "optimizer": pl.String,
     "learning_rate": pl.Float64,
+    "hyperparameters": pl.String,
     "seed": pl.Int64,
     "stage": pl.String,
     "status": pl.String,
@@ -106,8 +108,7 @@ class Race:
         return recommend(self.plan, self.runs, self.verdict)
 
     def __repr__(self) -> str:
-        ended = f"{len(self.runs)} of {len(self.plan)} runs in {self.seconds:.1f} s"
-        return f"Race on {self.problem.name}: {ended}. {self.outcome}"
+        return f"Race on {self.problem.name}: {len(self.runs):,} runs in {self.seconds:.1f} s. {self.outcome}"
 
     def _repr_html_(self) -> str:
         """A notebook's view: the verdict and the leaderboard."""
@@ -135,13 +136,14 @@ def race(
     batch_size: int | Literal["all"] | None = None,
     patience: int | None = 10,
     early: bool = True,
+    search: Sequence[str] = (),
     on_end: Callable[[Ended], None] | None = None,
     known: Mapping[int, Ended] | None = None,
 ) -> Race:
     """Race optimizers on a problem: tune every one on some seeds, then confirm its chosen rate on fresh ones.
 
-    optimizers, learning_rates, seeds, confirm_seeds, early: as in ``plan_race``, or a plan it made, which then holds
-    all the rest too.
+    optimizers, learning_rates, seeds, confirm_seeds, early, search: as in ``plan_race``, or a plan it made, which then
+    holds all the rest too.
     epochs, batch_size, patience: as in ``Settings``, the same for every run.
     on_end: called as each run ends.  known: runs of this very race that have ended before, by number; they are not run
     again, and the race ends as if it had run them.
@@ -154,7 +156,7 @@ def race(
     else:
         plan = plan_race(
             optimizers, learning_rates=learning_rates, seeds=seeds, confirm_seeds=confirm_seeds, early=early,
-            settings=Settings(epochs, batch_size, patience),
+            search=search, settings=Settings(epochs, batch_size, patience),
         )  # fmt: skip
     started = time.perf_counter()
     crew = Crew(problem, plan, known=known or {}, on_end=on_end)
@@ -167,7 +169,11 @@ def race(
     if not crew.stopped:
         tuned = judged_runs(runs_table(crew.of(entries)))
         chosen = {name: found for name, rate in usual.items() if (found := choose(tuned, name, rate)) is not None}
-        entries += (confirming := plan.confirming({n: one.learning_rate for n, one in chosen.items()}, len(entries)))
+        fresh = {
+            name: configured(plan.optimizers[name], one.learning_rate, parsed_knobs(one.hyperparameters))
+            for name, one in chosen.items()
+        }
+        entries += (confirming := plan.confirming(fresh, len(entries)))
         crew.train(confirming, plan.settings.epochs)
     ended = crew.of(entries)
     runs = runs_table(ended)
@@ -242,7 +248,7 @@ def _winner(problem: Minimised, plan: Plan, crew: Crew, runs: pl.DataFrame, verd
         .sort("steady_validation_loss", "run")
         .row(0, named=True)
     )
-    one = plan.optimizers[verdict.optimizer].with_learning_rate(verdict.learning_rate)
+    one = configured(plan.optimizers[verdict.optimizer], verdict.learning_rate, verdict.recommended.hyperparameters)
     try:
         shared, instance = together(plan.optimizers.values())(one), crew.instance(chosen["seed"])
         run = fit_instance(problem, instance, shared, plan.settings, seed=chosen["seed"])

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..training import Settings
 from ._plan import CONFIRM, TUNE, Plan
 from ._sentence import rate
 from ._snippets import CODED, shown, snippet
+from ._space import configured, told_knobs, with_knobs, with_told_knobs
 from ._standing import Verdict
 from ._verdict import judged_runs, of_stage
 
@@ -26,7 +27,8 @@ class Recommendation:
 
     raced: the optimizer, at its recommended learning rate.  plateau: the lowest and highest rate that tuning does not
     tell from the best; anything between them is as good.  at_edge: they reach an end of what was tried.
-    rates: how many of its rates the tuning tried.
+    rates: how many rates the tuning tried, with its hyperparameters.
+    searched: those of its hyperparameters that were searched and are not the usual ones.
     schedule: ``constant``, as in every race.
     epochs: so many suffice: the latest best epoch of the runs that count, and the patience it takes to see that it was
     the best; rounded up to two digits, and at most the race's own. Fewer would cut some of these runs short, more
@@ -50,6 +52,7 @@ class Recommendation:
     batch_size: int | Literal["all"] | None
     patience: int | None
     schedule: str = "constant"
+    searched: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -77,7 +80,7 @@ class Recommendation:
         return " ".join(self._sentences())
 
     def _sentences(self) -> list[str]:
-        at = f"{proper_name(self.name)} at a learning rate of {rate(self.learning_rate)}"
+        at = f"{proper_name(self.name)}{with_knobs(self.searched)} at a learning rate of {rate(self.learning_rate)}"
         use = f"{at}, held constant: {self._freedom()}."
         epochs = f"{self.epochs} epoch{'' if self.epochs == 1 else 's'}"
         told = [use, f"Train {self._batches()} for up to {epochs}{self._stopping()}: {self._best()}."]
@@ -157,7 +160,11 @@ def recommend(plan: Plan, runs: pl.DataFrame, verdict: Verdict | None) -> Recomm
     if verdict is None:
         return None
     stage = CONFIRM if verdict.confirmed else TUNE
-    own = runs.filter(pl.col("optimizer") == verdict.optimizer)
+    raced = configured(plan.optimizers[verdict.optimizer], verdict.learning_rate, verdict.recommended.hyperparameters)
+    own = with_told_knobs(runs).filter(
+        (pl.col("optimizer") == verdict.optimizer)
+        & (pl.col("hyperparameters") == told_knobs(raced, plan.optimizers[verdict.optimizer]))
+    )
     counted = judged_runs(of_stage(runs, stage)).filter(
         (pl.col("optimizer") == verdict.optimizer)
         & ((pl.col("learning_rate") / verdict.learning_rate - 1).abs() < 1e-9)
@@ -165,7 +172,8 @@ def recommend(plan: Plan, runs: pl.DataFrame, verdict: Verdict | None) -> Recomm
     )
     best, longest, patience = counted["best_epoch"].to_numpy(), plan.settings.epochs, plan.settings.patience
     return Recommendation(
-        raced=plan.optimizers[verdict.optimizer].with_learning_rate(verdict.learning_rate),
+        raced=raced,
+        searched=verdict.recommended.hyperparameters,
         plateau=verdict.recommended.plateau,
         at_edge=verdict.recommended.at_edge,
         rates=of_stage(own, TUNE)["learning_rate"].n_unique(),

@@ -12,6 +12,7 @@ from ..problems import Measure
 from ..rules import proper_name
 from ._baselines import MEAN, Baseline
 from ._plan import CONFIRM, TUNE
+from ._space import parsed_knobs, with_told_knobs
 from ._standing import Verdict
 from ._statistics import LEVEL, MARGIN, Comparison, compare, holm
 from ._verdict import judged_runs, of_stage
@@ -48,16 +49,15 @@ class Finding:
 
 
 class _Inclusion(NamedTuple):
-    """An optimizer that, tuned in all it has, cannot be worse than another: how it becomes that one; what to tune."""
+    """An optimizer that, tuned in all it has, cannot be worse than another: how it becomes that one; what to search."""
 
     general: str
     special: str
     how: str
-    tune: str
+    search: tuple[str, ...]
 
 
-_MOMENTUM = "tune its momentum too, from 0 to 0.99"
-_EPSILON = "tune its epsilon too, from 1e-8 to 1 (with rates as much larger), and b2, from 0.9 to 0.999"
+_MOMENTUM, _EPSILON = ("momentum",), ("epsilon", "b2")
 # Source: Choi et al. 2019, On Empirical Comparisons of Optimizers for Deep Learning, arXiv:1910.05446. Nesterov's is no
 # case of Adam; momentum is, and is near it.
 _INCLUSIONS = (
@@ -120,21 +120,28 @@ def _inclusions(runs: pl.DataFrame, verdict: Verdict, measure: Measure) -> list[
     pairs = [one for one in _INCLUSIONS if losses.get(one.general) and losses.get(one.special)]
     beside = _compared([(losses[one.general], losses[one.special]) for one in pairs])
     return [
-        _included(pair, two, measure, at_edge=standings[pair.general].at_edge)
+        _included(pair, two, measure, _searched(runs, pair.general), at_edge=standings[pair.general].at_edge)
         for pair, two in zip(pairs, beside, strict=True)
     ]
 
 
-def _included(pair: _Inclusion, two: "_Pair", measure: Measure, *, at_edge: bool) -> Finding:
+def _searched(runs: pl.DataFrame, name: str) -> set[str]:
+    """The hyperparameters that the race searched for an optimizer."""
+    own = with_told_knobs(runs).filter(pl.col("optimizer") == name)
+    return {knob for text in own["hyperparameters"].unique() for knob in parsed_knobs(text)}
+
+
+def _included(pair: _Inclusion, two: "_Pair", measure: Measure, searched: set[str], *, at_edge: bool) -> Finding:
     general, special = proper_name(pair.general), proper_name(pair.special)
     between = (pair.general, pair.special)
     if not two.worse:
         return Finding("inclusion", two.kind, two.told(general, special, measure), between, two.numbers)
     more = ", and rates beyond its grid" if at_edge else ""
-    told = (
-        f"{two.told(general, special, measure)} Yet {pair.how}: the space that was searched is too small, "
-        f"so {pair.tune}{more}."
-    )
+    knobs, left = " and ".join(pair.search), [knob for knob in pair.search if knob not in searched]
+    advice = f"so search its {knobs} too (--search {','.join(pair.search)}){more}"
+    if not left:
+        advice = f"though its {knobs} was searched: tune on more seeds (--seeds){more}"
+    told = f"{two.told(general, special, measure)} Yet {pair.how}: the space that was searched is too small, {advice}."
     return Finding("inclusion", SMALL_SPACE, told, between, two.numbers)
 
 

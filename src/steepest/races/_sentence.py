@@ -12,7 +12,7 @@ from ._statistics import LEAST_SEEDS
 def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
     """Who won on so many fresh seeds, who may as well have, and what would tell them apart."""
     first = verdict.recommended
-    use = f"{proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}"
+    use = f"{first.name} at a learning rate of {rate(first.learning_rate)}"
     reached = f"median {measure.part} {measure.name} {measure.of(first.median)} over {_seeds(seeds)}"
     edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
     others = len(verdict.leaderboard) - len(verdict.winners)
@@ -65,15 +65,12 @@ def unconfirmed_sentence(board: Sequence[Standing], measure: Measure, seeds: int
     """Who stands first after so many tuning seeds alone."""
     first = board[0]
     told = (
-        f"Use {proper_name(first.optimizer)} at a learning rate of {rate(first.learning_rate)}: "
+        f"Use {first.name} at a learning rate of {rate(first.learning_rate)}: "
         f"median {measure.part} {measure.name} {measure.of(first.median)} over {seeds} seed{'s' if seeds > 1 else ''}"
     )
     if len(board) > 1:
         next_best = board[1]
-        told += (
-            f"; next is {proper_name(next_best.optimizer)} at {rate(next_best.learning_rate)} "
-            f"with {next_best.median:.3g}"
-        )
+        told += f"; next is {next_best.name} at {rate(next_best.learning_rate)} with {next_best.median:.3g}"
     if first.at_edge:
         told += ". Its plateau reaches the end of its grid: a better rate may lie beyond"
     return told + ". Unconfirmed: no fresh seeds have tested it."

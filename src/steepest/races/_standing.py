@@ -1,9 +1,12 @@
 """What a verdict tells: each optimizer's standing, who may as well have won, and what to use."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..rules import proper_name
+from ._space import with_knobs
 from ._statistics import MARGIN, Comparison
 
 
@@ -18,6 +21,7 @@ class Standing:
     runs, diverged: of all its runs.  usual_learning_rate, usual_median: untuned, on the same seeds.
     comparison: beside the leader, seed by seed; None for the leader, and where no fresh seeds ran.
     tuning: the usual rate beside the recommended one, likewise; None where they are one.
+    hyperparameters: those that were searched and are not the usual ones; all of the above is with these.
     """
 
     optimizer: str
@@ -34,6 +38,12 @@ class Standing:
     mean: float
     comparison: Comparison | None = None
     tuning: Comparison | None = None
+    hyperparameters: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The optimizer as people say it, with what was searched."""
+        return proper_name(self.optimizer) + with_knobs(self.hyperparameters)
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def save_fit(run: Run, directory: Path, command: str = "") -> None:
         "verdict": None,
         "model": _about_model(0, run, test),
     }
-    runs = pl.DataFrame([{"run": 0, "stage": "fit", **run.row()}], schema=RUN_SCHEMA)
+    runs = pl.DataFrame([{"run": 0, "stage": "fit", "hyperparameters": "", **run.row()}], schema=RUN_SCHEMA)
     curves = run.reported_curves().select(pl.lit(0, pl.Int32).alias("run"), pl.all())
     _write(directory, {MADE: _made(command, run.seconds), "run.json": told}, {"runs": runs, "curves": curves}, model)
 

@@ -1,15 +1,16 @@
 """Find each optimizer's learning rate: every rate on every tuning seed, the hopeless dropped on the way."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
 
 from ..training import steady
-from ._choose import choose
+from ._choose import Chosen, choose
 from ._execute import Crew
 from ._plan import Entry, Plan
+from ._space import configured, drawn, parsed_knobs, told_knobs
 
 # Of a run's epochs, those after which the worse half of an optimizer's rates is dropped (Jamieson & Talwalkar 2016).
 _RUNGS = (0.1, 0.25)
@@ -25,12 +26,12 @@ def tune(crew: Crew, plan: Plan) -> list[Entry]:
     """Run the tuning; returns all its entries, those of extended grids included."""
     entries = plan.entries()
     _halve(crew, plan, entries)
-    for _ in range(_ROUNDS if plan.extend else 0):
-        more = [] if crew.stopped else _extension(crew, plan, entries)
-        if not more:
-            break
-        crew.train(more, plan.settings.epochs)
-        entries += more
+    if plan.extend:
+        _extend(crew, plan, entries)
+    if plan.search and not crew.stopped:
+        entries += (more := _drawn(crew, plan, entries))
+        _halve(crew, plan, more)
+        _extend(crew, plan, entries)
     return entries
 
 
@@ -87,40 +88,63 @@ def _steady(watched: np.ndarray) -> float:
     return steady(watched, int(np.argmin(watched)))
 
 
+def _drawn(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> list[Entry]:
+    """Runs of other hyperparameters, at rates around the chosen one; as many for each optimizer."""
+    found = _found(crew, plan, entries)
+    tried: dict[str, set[float]] = {}
+    for entry in entries:
+        tried.setdefault(entry.optimizer.name, set()).add(entry.optimizer.learning_rate)
+    draws = [
+        drawn(one, found[name].learning_rate if name in found else one.learning_rate, plan.search, sorted(tried[name]))
+        for name, one in plan.optimizers.items()
+    ]
+    runs = [(one, seed) for seed in plan.seeds for several in zip(*draws, strict=True) for one in several]
+    return [Entry(len(entries) + number, *run) for number, run in enumerate(runs)]
+
+
+def _extend(crew: Crew, plan: Plan, entries: list[Entry]) -> None:
+    """Run further rates, and add them to the entries, while somebody's best is the end of what was tried."""
+    for _ in range(_ROUNDS):
+        more = [] if crew.stopped else _extension(crew, plan, entries)
+        if not more:
+            break
+        crew.train(more, plan.settings.epochs)
+        entries += more
+
+
 def _extension(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> list[Entry]:
     """Runs at further rates, equally many for each optimizer; none where nobody's best is the end of its grid."""
-    tried = _tried(entries)
-    rows = pl.DataFrame([one.row for one in crew.of(entries)])
-    found = {name: choose(rows, name, one.learning_rate) for name, one in plan.optimizers.items()}
-    best = {name: one.lowest for name, one in found.items() if one is not None}
-    ends = {name: _end(tried[name], rate) for name, rate in best.items()}
-    if not any(ends.values()):
+    found = _found(crew, plan, entries)
+    tried = {name: _tried(plan, entries, name, one.hyperparameters) for name, one in found.items()}
+    if all(one.lowest not in (tried[name][0], tried[name][-1]) for name, one in found.items()):
         return []
-    rates = {name: _further(tried[name], best[name], end) for name, end in ends.items()}
     runs = [
-        (plan.optimizers[name].with_learning_rate(rate), seed)
+        (configured(plan.optimizers[name], rate, parsed_knobs(one.hyperparameters)), seed)
         for seed in plan.seeds
-        for name, more in rates.items()
-        for rate in more
+        for name, one in found.items()
+        for rate in _further(tried[name], one.lowest)
     ]
     return [Entry(len(entries) + number, *run) for number, run in enumerate(runs)]
 
 
-def _tried(entries: Sequence[Entry]) -> Mapping[str, list[float]]:
-    tried: dict[str, set[float]] = {}
-    for entry in entries:
-        tried.setdefault(entry.optimizer.name, set()).add(entry.optimizer.learning_rate)
-    return {name: sorted(rates) for name, rates in tried.items()}
+def _found(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> dict[str, Chosen]:
+    rows = pl.DataFrame([one.row for one in crew.of(entries)])
+    found = {name: choose(rows, name, one.learning_rate) for name, one in plan.optimizers.items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
-def _end(rates: Sequence[float], best: float) -> int:
-    """-1 or 1 where the best is the lower or upper end of the grid, 0 within it."""
-    return {rates[0]: -1, rates[-1]: 1}.get(best, 0)
+def _tried(plan: Plan, entries: Sequence[Entry], name: str, knobs: str) -> list[float]:
+    """The rates that an optimizer has tried with these hyperparameters, rising."""
+    own = (entry.optimizer for entry in entries if entry.optimizer.name == name)
+    return sorted({one.learning_rate for one in own if told_knobs(one, plan.optimizers[name]) == knobs})
 
 
-def _further(rates: Sequence[float], best: float, end: int) -> list[float]:
-    """Half decades beyond the end, or the middles of the steps to either side of a best within."""
-    if end:
+def _further(rates: Sequence[float], best: float) -> list[float]:
+    """Half decades beyond the end that is best, to both sides of a lone rate, or the middles beside a best within."""
+    if len(rates) == 1:
+        return [best / math.sqrt(10), best * math.sqrt(10)]
+    if best in (rates[0], rates[-1]):
+        end = -1 if best == rates[0] else 1
         return [best * 10 ** (end * step / 2) for step in range(1, _MORE + 1)]
     place = rates.index(best)
     return [math.sqrt(best * rates[place - 1]), math.sqrt(best * rates[place + 1])]

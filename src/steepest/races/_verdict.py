@@ -11,6 +11,7 @@ from ..problems import Measure
 from ._choose import Chosen, choose, losses_by_rate
 from ._plan import CONFIRM, TUNE
 from ._sentence import confirmed_sentence, unconfirmed_sentence
+from ._space import parsed_knobs
 from ._standing import Standing, Verdict, decades
 from ._statistics import MARGIN, Comparison, compare
 
@@ -86,8 +87,9 @@ def _sobered(chosen: Chosen, usual: float, losses: Losses) -> Chosen:
         return chosen
     low, high = chosen.plateau
     there = low <= usual * (1 + 1e-9) and usual <= high * (1 + 1e-9)
+    there = there and not chosen.hyperparameters
     plateau = chosen.plateau if there else (usual, usual)
-    return replace(chosen, learning_rate=usual, plateau=plateau, at_edge=chosen.at_edge and there)
+    return replace(chosen, learning_rate=usual, plateau=plateau, at_edge=chosen.at_edge and there, hyperparameters="")
 
 
 def _losses(tuned: pl.DataFrame, name: str, chosen: Chosen) -> Losses:
@@ -114,6 +116,7 @@ def _standing(name: str, chosen: Chosen, usual: float, losses: Losses, runs: pl.
         usual_median=float(np.median(at_usual)) if len(at_usual) else math.nan,
         plateau=chosen.plateau,
         mean=float(np.mean(at)),
+        hyperparameters=parsed_knobs(chosen.hyperparameters),
     )
 
 

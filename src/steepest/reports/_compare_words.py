@@ -1,6 +1,9 @@
 """What there is to say about several races on one table: tables and sentences."""
 
-from ..races import LEAST_SEEDS, Comparison
+from collections.abc import Mapping
+from typing import Any
+
+from ..races import LEAST_SEEDS, Comparison, with_knobs
 from ..rules import proper_name
 from ._compare import RECOMMENDED, Compared, Entrant
 from ._format import count, interval, listed, number, rate
@@ -44,7 +47,11 @@ def _level(one: Entrant, what: str) -> str:
     median = "diverged" if rank["median"] is None else number(rank["median"])
     if what == RECOMMENDED:
         return f"{proper_name(rank['optimizer'])}, {median}"
-    return f"{median} at {rate(rank['learning_rate'])}"
+    return f"{median} at {_at(rank)}"
+
+
+def _at(rank: Mapping[str, Any]) -> str:
+    return rate(rank["learning_rate"]) + with_knobs(rank["hyperparameters"])
 
 
 def _differences(compared: Compared, one: Comparison) -> list[str]:
@@ -99,7 +106,7 @@ def _moved(compared: Compared) -> list[str]:
     """Whose recommended rate is another."""
     moved = []
     for name, own in _raced(compared).items():
-        rates = {one.letter: rate(one.ranks[name]["learning_rate"]) for one in own}
+        rates = {one.letter: _at(one.ranks[name]) for one in own}
         if len(set(rates.values())) > 1:
             moved.append(f"{proper_name(name)} {listed(f'{told} in {letter}' for letter, told in rates.items())}")
     return [f"Other learning rates: {'; '.join(moved)}."] if moved else []

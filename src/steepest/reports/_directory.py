@@ -24,13 +24,14 @@ _NUMBER = (int, float, NoneType)
 _RANK: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
 _RANK |= {"runs": (int,), "diverged": (int,)}
 _RANK |= {"plateau": (list, NoneType), "comparison": (dict, NoneType), "tuning": (dict, NoneType)}
+_RANK |= {"hyperparameters": (dict,)}
 _COMPARED: _Kinds = {"differences": (list,), "relation": (str,), "more_seeds": (int, NoneType)}
 _COMPARED |= dict.fromkeys(("median", "low", "high", "p", "adjusted", "beaten", "beaten_low", "beaten_high"), _NUMBER)
 _VERDICT: _Kinds = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,), "seeds": (list, NoneType)}
 _VERDICT |= {"optimizer": (str,), "winners": (list,), "decided": (bool,), "more_seeds": (int, NoneType)}
 _VERDICT |= {"reason": (str,), "margin": _NUMBER}
-# What a verdict of format 1 lacks: it knew no fresh seeds.
-_RANK_LACKS: dict[str, Any] = {"plateau": None, "comparison": None, "tuning": None}
+# What older verdicts lack: they knew no fresh seeds, or searched learning rates alone.
+_RANK_LACKS: dict[str, Any] = {"plateau": None, "comparison": None, "tuning": None, "hyperparameters": {}}
 _VERDICT_LACKS: dict[str, Any] = {
     "seeds": None,
     "winners": [],
@@ -47,8 +48,8 @@ _RESIDUALS: _Kinds = {"actual": (list,), "predicted": (list,)}
 
 _RUNS = {"run": int, "optimizer": str, "learning_rate": float, "seed": int, "status": str, "epochs": float}
 _RUNS |= {"best_epoch": float, "train_loss": float, "best_validation_loss": float}
-# Directories written before a race judged by it lack them; their races judged by the best loss.
-_RUNS_MAYBE = {"steady_validation_loss": float, "stage": str}
+# Directories written before a race judged by them lack them; their races judged by the best loss.
+_RUNS_MAYBE = {"steady_validation_loss": float, "stage": str, "hyperparameters": str}
 _CURVES = {"run": int, "epoch": float, "train_loss": float, "validation_loss": float}
 _CURVES_MAYBE = {"step": float}
 
@@ -98,6 +99,12 @@ class Record:
     def tuned(self) -> np.ndarray:
         """Which of the runs that medians count are of the tuning, True or False a run: those over all the rates."""
         return self.counted & ~self.fresh
+
+    @property
+    def hyperparameters(self) -> np.ndarray:
+        """Those of each run that were searched and are not the usual ones, as text; mostly empty."""
+        told = self.runs.get("hyperparameters")
+        return np.full(len(self.runs["seed"]), "", dtype=object) if told is None else told
 
     @property
     def judged(self) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..races import LEAST_SEEDS
+from ..races import LEAST_SEEDS, with_knobs
 from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, number, percent, rate, signed
@@ -35,6 +35,7 @@ class Row(NamedTuple):
 
     range: of the losses over all seeds; with fresh ones, the interval of their median.  usual: the loss at the usual
     rate, and where.  usual_cost: what that rate costs beside the recommended one.  step: microseconds.
+    knobs: the hyperparameters that were searched and are not the usual ones.
     """
 
     rank: int
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     diverged: str
     at_edge: bool
     recommended: bool
+    knobs: str
 
 
 class Chip(NamedTuple):
@@ -146,6 +148,7 @@ def _row(place: int, rank: dict[str, Any], style: Style) -> Row:
         diverged=f"{lost} of {runs} ({percent(lost / runs)})" if runs else "—",
         at_edge=bool(rank.get("at_edge")),
         recommended=False,
+        knobs=with_knobs(rank["hyperparameters"]).strip(),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..races import parsed_knobs, with_knobs
 from ..rules import proper_name
 from ._directory import Record
 from ._format import count, interval, listed, number, plotly_text, rate
@@ -32,7 +33,7 @@ def rate_charts(record: Record, order: list[str], unit: str) -> list[Chart]:
     charts: list[Chart] = []
     for optimizer in order:
         panel, curve, rank = _panel(race), medians(record, losses, optimizer), best.get(optimizer)
-        ended = _ended(record, optimizer, curve)
+        ended, searched = _ended(record, optimizer, curve), _searched(record, losses, optimizer, rank)
         if charts:
             first = medians(record, losses, order[0])
             _add_median(panel, _ended(record, order[0], first), race.axis, "#b4bac2", "comparison")
@@ -40,24 +41,43 @@ def rate_charts(record: Record, order: list[str], unit: str) -> list[Chart]:
         if len(ended[0]) < len(curve[0]):
             _add_median(panel, curve, race.axis, looks[optimizer].color, "unended", dash="dot", width=1.2)
         _add_median(panel, ended, race.axis, looks[optimizer].color, "median")
+        if len(searched[0]):
+            _add_median(panel, searched, race.axis, looks[optimizer].color, "searched", dash="dash")
         _add_runs(panel, race, optimizer, looks[optimizer])
         _add_rates(panel, race, optimizer, rank)
-        _add_ring(panel, curve, rank, race.axis)
+        _add_ring(panel, searched if len(searched[0]) else curve, rank, race.axis)
         finding = _finding(race, optimizer, rank, unit)
         charts.append(Chart(f"rates-{len(charts)}", proper_name(optimizer), panel, finding))
     return charts
 
 
-def medians(record: Record, losses: np.ndarray, optimizer: str) -> tuple[np.ndarray, np.ndarray]:
+def medians(record: Record, losses: np.ndarray, optimizer: str, knobs: str = "") -> tuple[np.ndarray, np.ndarray]:
     """An optimizer's learning rates, ascending, and the median loss over seeds at each.
+
+    knobs: with which other hyperparameters than the usual ones.
 
     A diverged run counts as infinitely bad, so the median is infinite where more than half diverged; interrupted runs
     are left out, since they had no chance to finish, and so are seeds that the verdict leaves out.
     """
-    mine = (record.runs["optimizer"] == optimizer) & record.tuned
+    mine = (record.runs["optimizer"] == optimizer) & record.tuned & (record.hyperparameters == knobs)
     rates = np.unique(record.runs["learning_rate"][mine])
     each = [losses[mine & (record.runs["learning_rate"] == one)] for one in rates]
     return rates, np.array([np.median(group) for group in each])
+
+
+def _searched(record: Record, losses: np.ndarray, optimizer: str, rank: dict | None) -> tuple[np.ndarray, np.ndarray]:
+    """The rates and medians with the recommended hyperparameters; none where these are the usual ones."""
+    knobs = _knobs_at(record, optimizer, rank)
+    return medians(record, losses, optimizer, knobs) if knobs else (np.empty(0), np.empty(0))
+
+
+def _knobs_at(record: Record, optimizer: str, rank: dict | None) -> str:
+    """The hyperparameters of the runs at the recommended rate: within a race that names its configuration."""
+    if not rank or not rank["hyperparameters"]:
+        return ""
+    near = np.isclose(record.runs["learning_rate"], rank["learning_rate"] or 0, rtol=1e-6)
+    there = record.hyperparameters[near & (record.runs["optimizer"] == optimizer)]
+    return str(there[0]) if len(there) else ""
 
 
 def dropped_rates(record: Record, optimizer: str) -> np.ndarray:
@@ -105,13 +125,21 @@ def _add_runs(panel: go.Figure, race: _Drawn, optimizer: str, style: Style) -> N
     above = mine & ~cut & ~lost & (losses > axis.cap)
     dropped = mine & ~lost & ~above & (runs["status"] == "dropped")
     inside = mine & ~cut & ~lost & ~above & ~dropped
+    varied = inside & (race.record.hyperparameters != "")
     heights, in_strip = axis.drawn(losses), np.full(len(losses), axis.at(ABOVE_AT))
     dot = {"color": style.color, "symbol": style.symbol, "size": 6, "opacity": 0.6}
     open_ = dot | {"symbol": f"{style.symbol}-open", "opacity": 0.9}
     hollow = {"color": QUIET, "symbol": "circle-open", "size": 7}
     arrow = {"color": style.color, "symbol": "arrow-up", "size": 8}
     cross = {"color": DIVERGED, "symbol": "x-thin", "size": 7, "line": {"width": 2, "color": DIVERGED}}
-    _add_marks(panel, race, inside, heights, {"name": "run", "marker": dot})
+    _add_marks(panel, race, inside & ~varied, heights, {"name": "run", "marker": dot})
+    _add_marks(
+        panel,
+        race,
+        varied,
+        heights,
+        {"name": "varied", "marker": dot | {"symbol": "cross-thin", "line": {"width": 1.5, "color": style.color}}},
+    )
     _add_marks(panel, race, dropped, heights, {"name": "dropped", "marker": open_})
     _add_marks(
         panel,
@@ -147,7 +175,8 @@ def _add_marks(panel: go.Figure, race: _Drawn, which: np.ndarray, heights: np.nd
 def _hover(race: _Drawn, i: int) -> str:
     runs = race.record.runs
     ending = ended_how(race.record, i)
-    first = f"{proper_name(runs['optimizer'][i])} at {rate(runs['learning_rate'][i])}, seed {runs['seed'][i]}"
+    knobs = with_knobs(parsed_knobs(race.record.hyperparameters[i]))
+    first = f"{proper_name(runs['optimizer'][i])}{knobs} at {rate(runs['learning_rate'][i])}, seed {runs['seed'][i]}"
     return f"{plotly_text(first)}<br>loss {number(race.losses[i])}, {plotly_text(ending)}"
 
 
@@ -193,6 +222,11 @@ def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
     said += f"the median loss is lowest, {number(middles[best])} {unit}, at {rate(rates[best])}"
     ends = [i for i in sorted({0, len(rates) - 1}) if i != best]
     said += "".join(f"{', and' if i else ','} {number(middles[i])} at {rate(rates[i])}" for i in ends) + ". "
+    with_others = _searched(race.record, race.losses, optimizer, rank)
+    if rank and len(with_others[0]):
+        least = int(np.nanargmin(with_others[1]))
+        said += f"Lower{with_knobs(rank['hyperparameters'])}: {number(with_others[1][least])} at "
+        said += f"{rate(with_others[0][least])}. "
     if rank and rank["plateau"]:
         said += f"As good to within noise: {interval(*rank['plateau'])}. "
     if len(rates) < len(every[0]):
@@ -223,16 +257,20 @@ def _at_usual(curve: tuple[np.ndarray, np.ndarray], rank: dict | None) -> str:
 def rate_table(record: Record, order: list[str]) -> Table:
     """The numbers behind all panels: a row an optimizer and learning rate."""
     losses, runs, rows = scores(record), record.runs, []
+    searched = bool((record.hyperparameters != "").any())
     for optimizer in order:
-        rates, middles = medians(record, losses, optimizer)
-        for one, middle in zip(rates, middles, strict=True):
-            here = (runs["optimizer"] == optimizer) & (runs["learning_rate"] == one) & record.tuned
+        mine = (runs["optimizer"] == optimizer) & record.tuned
+        for one in np.unique(runs["learning_rate"][mine]):
+            here = mine & (runs["learning_rate"] == one)
+            middle, knobs = float(np.median(losses[here])), str(record.hyperparameters[here][0])
             ended = np.sort(losses[here])
             lost = f"{np.isinf(ended).sum()} of {len(ended)}"
             epochs = runs["epochs"][here & (runs["status"] == "dropped")]
             dropped = f"after {interval(epochs.min(), epochs.max())} epochs" if len(epochs) else "no"
             rows.append([proper_name(optimizer), rate(one), number(middle), listed(map(number, ended)), lost, dropped])
-    return Table("Loss of every run of the tuning, by optimizer and learning rate (∞ where it diverged)", _HEAD, rows)
+            rows[-1] += [knobs or "—"] if searched else []
+    head = [*_HEAD, *(["Other hyperparameters"] if searched else [])]
+    return Table("Loss of every run of the tuning, by optimizer and learning rate (∞ where it diverged)", head, rows)
 
 
 _HEAD = ["Optimizer", "Learning rate", "Median loss", "Loss of each seed", "Diverged", "Dropped"]

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..races import parsed_knobs, with_knobs
 from ..rules import proper_name
 from ._directory import Record
 from ._format import number, plotly_text, rate, rounded
@@ -62,7 +63,7 @@ def _lines(record: Record, order: list[str]) -> list[list[Any]]:
         [
             int(runs["run"][i]),
             order.index(runs["optimizer"][i]),
-            rate(float(runs["learning_rate"][i])),
+            rate(float(runs["learning_rate"][i])) + with_knobs(parsed_knobs(record.hyperparameters[i])),
             int(runs["seed"][i]),
             "fresh" if fresh[i] else "tuning",
             ended_how(record, i),

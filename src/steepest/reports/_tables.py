@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import InputError
+from ..races import with_knobs
 from ..rules import proper_name
 from ._directory import Record, read
 from ._format import count, number, rate, upper_first
@@ -88,7 +89,8 @@ def judged_seeds(record: Record) -> list[int]:
 
 def _cells(rank: dict[str, Any], seeds: int, *, paired: bool) -> list[str]:
     edge = _EDGE if rank.get("at_edge") else ""
-    cells = [_on_one_line(proper_name(rank["optimizer"])), rate(rank["learning_rate"]) + edge, _loss(rank["median"])]
+    name = proper_name(rank["optimizer"]) + with_knobs(rank["hyperparameters"])
+    cells = [_on_one_line(name), rate(rank["learning_rate"]) + edge, _loss(rank["median"])]
     beside = rank.get("comparison")
     if beside:
         cells.append(_with_interval(beside["median"], beside["low"], beside["high"]))

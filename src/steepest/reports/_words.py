@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..races import LEAST_SEEDS
+from ..races import LEAST_SEEDS, count_drawn
 from ..rules import proper_name
 from ._directory import Record
 from ._format import count, number, rate, upper_first
@@ -64,7 +64,8 @@ def planned_runs(spec: dict[str, Any]) -> int:
         return 0
     fresh = spec.get("confirm_seeds")
     confirming = 2 * len(rates) * len(fresh) if isinstance(fresh, list) else 0
-    return confirming + len(seeds) * sum(len(one) for one in rates.values() if isinstance(one, list))
+    drawn = count_drawn(spec.get("search") or ())
+    return confirming + len(seeds) * sum(len(one) + drawn for one in rates.values() if isinstance(one, list))
 
 
 def rows(value: Any, name: str = "") -> list[tuple[str, str]]:
