@@ -24,6 +24,7 @@ TABLES = {
     "one_class.csv": csv("x,y", *(f"{i},a" for i in range(30))),
     "rare_class.csv": csv(HEADER, *ROWS, "1,2,c"),
     "constant.csv": csv("x,y", *(f"{i},1.5" for i in range(30))),
+    "ten.csv": csv("x,y", *(f"{i},{'aaaabbbccc'[i]}" for i in range(10))),
     "no_feature.csv": csv("y", *(f"{'ab'[i % 2]}" for i in range(30))),
     "nothing_varies.csv": csv("c,m,y", *(f"7,,{'ab'[i % 2]}" for i in range(30))),
     "infinite.csv": csv(HEADER, *ROWS, "inf,2,a"),
@@ -248,3 +249,11 @@ def test_a_race_whose_disk_fills_up_goes_on_once_there_is_room(shell, size):
     assert (said.code, said.err) == (2, f"steepest: {FULL}\n")
     assert "this race ended before and are not run again" in shell.works(*race, "--resume")
     assert (shell.place / "deep" / "out" / "report.html").exists()
+
+
+def test_more_seeds_than_can_split_the_table_differently(shell):
+    """Of 4, 3 and 3 rows each class gives one to the test and one to validation: 3 x 2 x 2 = 12 ways."""
+    words = ("race", "ten.csv", "--target", "y", *TINY_RACE)
+    said = shell.refuses(*words, "--seeds", "3", "--confirm-seeds", "10")
+    assert "ten has 10 rows, which 12 seeds can split in different ways; received 13 seeds, fresh ones included" in said
+    shell.works(*words, "--seeds", "12", "--dry-run")

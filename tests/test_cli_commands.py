@@ -262,10 +262,23 @@ def test_a_report_is_drawn_again(shell):
 
 
 def test_a_race_in_which_every_run_diverges_is_told_and_kept(shell):
-    told = shell.works("race", "wine", *TINY_RACE, "--learning-rates", "1e6,1e7", "--out", "race")
-    assert "Every run diverged: race again with smaller learning rates, such as 10000,100000." in told
+    said = shell("race", "wine", *TINY_RACE, "--learning-rates", "1e6,1e7", "--out", "race")
+    assert said.code == 2
+    assert said.err == (
+        "steepest: Every run diverged: race again with smaller learning rates, such as 10000,100000. What ran is kept "
+        "in race.\n"
+    )
+    assert said.out.endswith("Report: race/report.html\n")
     assert facts(shell.place / "race")["verdict"] is None
     assert "diverged" in (shell.place / "race" / "report.html").read_text()
+
+
+def test_a_race_in_which_nothing_changes_the_loss_is_told_and_kept(shell):
+    said = shell("race", "wine", *TINY_RACE, "--learning-rates", "1e-30,1e-29", "--seeds", "2", "--out", "race")
+    assert said.code == 2
+    assert said.err.startswith("steepest: The validation cross-entropy is the same in all runs of a seed (")
+    assert said.err.endswith("so look at the target, the loss and the rates. What ran is kept in race.\n")
+    assert len(pl.read_parquet(shell.place / "race" / "runs.parquet")) == 4
 
 
 def test_a_fit_that_diverges_is_told_and_kept(shell):

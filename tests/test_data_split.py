@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.data import read, split
+from steepest.data import count_splits, read, split
 from steepest.errors import InputError
 
 
@@ -63,6 +63,14 @@ def test_the_seed_moves_validation_and_the_test_seed_the_test():
     moved = split(dataset, seed=0, test_seed=1)
     assert moved.test.tolist() != first.test.tolist()
     assert split(dataset, seed=5, test_seed=0).test.tolist() == first.test.tolist()
+
+
+@pytest.mark.parametrize(("counts", "shares"), [((4, 3, 3), (0.2, 0.2)), ((5, 6), (0.2, 0.0)), ((10, 3), (0.0, 0.2))])
+def test_seeds_draw_as_many_parts_as_are_counted_and_no_more(counts, shares):
+    """(4, 3, 3): each class gives one to the test and one of the rest to validation, 3 x 2 x 2 = 12 ways."""
+    dataset, (validation, test) = table(counts), shares
+    drawn = {tuple(split(dataset, seed=s, validation=validation, test=test).validation.tolist()) for s in range(2000)}
+    assert len(drawn) == count_splits(dataset, validation=validation, test=test)
 
 
 def test_a_split_is_the_same_forever():

@@ -97,7 +97,7 @@ def test_five_seeds_decide_nothing():
     verdict = judge({"adam": SEEDS[:5], "sgd": [one + 0.1 for one in SEEDS[:5]]})
     assert verdict.leaderboard[1].comparison.p == pytest.approx(2 / 2**5)
     assert not verdict.decided
-    assert "fewer than 6 seeds decide nothing" in verdict.sentence
+    assert "fewer than 6 seeds cannot tell 2 optimizers apart" in verdict.sentence
 
 
 def test_one_that_diverges_on_fresh_seeds_stands_behind_and_is_worse():

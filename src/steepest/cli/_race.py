@@ -21,6 +21,7 @@ from ..races import (
     Race,
     Standing,
     about,
+    check_seeds,
     count_drawn,
     estimate,
     grown,
@@ -61,8 +62,12 @@ def run_race(
     if dry_run:
         check_new_directory(place)
         foretell(console, one)
-    elif not run_one(console, one, place, resume=resume or bool(add_seeds), quiet=quiet, command=command):
-        sys.exit(130)
+    else:
+        race = run_one(console, one, place, resume=resume or bool(add_seeds), quiet=quiet, command=command)
+        if not race.complete:
+            sys.exit(130)
+        if why := answerless(race):
+            raise InputError(f"{why} What ran is kept in {place}.")
 
 
 def check_going_on(out: Path | None, resume: bool, add_seeds: int) -> None:
@@ -85,6 +90,7 @@ def prepare(data: str, asked: dict[str, Any]) -> Asked:
         early=not asked["full"],
         search=options.listed(asked["search"]) or (),
     )
+    check_seeds(problem, plan)
     (instance,) = problem.instances(plan.seeds[:1])
     plan.settings.batch_size_for(instance.rows)  # refuses one that is too large before anything is said
     return Asked(table, problem, plan)
@@ -96,8 +102,15 @@ def foretell(console: Console, one: Asked) -> None:
     _say_plan(console, one.plan, estimate(one.problem, one.plan))
 
 
-def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: bool, command: str) -> bool:
-    """Race, keep, and say who won. Returns whether it came to its end."""
+def answerless(race: Race) -> str:
+    """Why a race that came to its end answers nothing; empty where it does."""
+    if race.verdict is None:
+        return race.outcome
+    return next((finding.sentence for finding in race.sanity if finding.kind == "constant"), "")
+
+
+def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: bool, command: str) -> Race:
+    """Race, keep, and say who won, or leave it to the caller to say why nobody can be told to have."""
     with Journal(place, about(one.problem, one.plan), resume=resume) as journal:
         if not quiet:
             say_data(console, one.table)
@@ -112,11 +125,12 @@ def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: b
                 report(directory)
             if ended.complete:
                 journal.finish()
-    _say_verdict(console, one.problem, ended)
+    if not (ended.complete and answerless(ended)):
+        _say_verdict(console, one.problem, ended)
     console.print(f"Report: {place / 'report.html'}")
     if not ended.complete:
         console.print("Go on with it by the same command and --resume.")
-    return ended.complete
+    return ended
 
 
 class _Teller:

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files import check_new_directory
 from ..races import grown
 from ..reports import draw_profile, standing_table, together
-from ._race import Asked, check_going_on, foretell, prepare, run_one, run_race
+from ._race import Asked, answerless, check_going_on, foretell, prepare, run_one, run_race
 from ._table import counted, free_name
 from ._told import told_table
 
@@ -43,8 +43,11 @@ def run_races(
         for one in several:
             foretell(console, one)
         return None
-    _run(console, races, place, quiet=quiet, command=command)
-    return _say_profile(console, place, [own.name for own in races])
+    unanswered = _run(console, races, place, quiet=quiet, command=command)
+    _say_profile(console, place, [own.name for own in races])
+    if unanswered:
+        raise InputError(unanswered)
+    return None
 
 
 def _directories(place: Path, several: Sequence[Asked]) -> list[Path]:
@@ -71,17 +74,25 @@ def _check_place(place: Path, races: dict[Path, Asked], *, going_on: bool) -> No
         check_new_directory(place)
 
 
-def _run(console: Console, races: dict[Path, Asked], place: Path, *, quiet: bool, command: str) -> None:
-    """Race one table after another; whoever interrupts one keeps what has ended, and ends them all."""
+def _run(console: Console, races: dict[Path, Asked], place: Path, *, quiet: bool, command: str) -> str:
+    """Race one table after another; whoever interrupts one keeps what has ended, and ends them all.
+
+    Returns which tables have no answer, and why; empty where all have.
+    """
+    found = []
     try:
         for number, (own, one) in enumerate(races.items(), start=1):
             console.print(f"Table {number} of {len(races)}: {own.name}", markup=False)
-            if not run_one(console, one, own, resume=own.exists(), quiet=quiet, command=command):
+            race = run_one(console, one, own, resume=own.exists(), quiet=quiet, command=command)
+            if not race.complete:
                 sys.exit(130)
+            if why := answerless(race):
+                found.append(f"{own.name}: {why}")
             console.print()
     except KeyboardInterrupt:
         console.print(f"Interrupted; races that ended are kept in {place}. Go on by the same command and --resume.")
         sys.exit(130)
+    return " ".join(found)
 
 
 def _say_profile(console: Console, place: Path, names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from ._dataset import read as read
 from ._encode import FeatureEncoder as FeatureEncoder
 from ._encode import read_features as read_features
 from ._split import Split as Split
+from ._split import count_splits as count_splits
 from ._split import split as split
 from ._target import Target as Target
 from ._task import TASKS as TASKS

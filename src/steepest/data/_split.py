@@ -1,5 +1,6 @@
 """Rows for training, for validation and for the final test."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,24 @@ def split(
     (0 where None), so that a race over seeds is judged on one test part. Sizes depend on neither.
     Raises InputError for a table of fewer than ten rows, or a class with too few rows to have one in each part.
     """
+    groups, test_counts, validation_counts = _sizes(dataset, validation, test)
+    tested, rest = _draw(groups, test_counts, test_seed or 0)
+    validated, trained = _draw(rest, validation_counts, seed)
+    return Split(*(np.sort(np.concatenate(part)) for part in (trained, validated, tested)))
+
+
+def count_splits(dataset: Dataset, *, validation: float = 0.2, test: float = 0.2) -> int:
+    """How many different validation parts seeds can draw, the test part being one.
+
+    Raises InputError as ``split`` does.
+    """
+    groups, test_counts, validation_counts = _sizes(dataset, validation, test)
+    left = [len(group) - tested for group, tested in zip(groups, test_counts.tolist(), strict=True)]
+    return math.prod(math.comb(*pair) for pair in zip(left, validation_counts.tolist(), strict=True))
+
+
+def _sizes(dataset: Dataset, validation: float, test: float) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """The rows of each class, and how many of them are for the test and for validation."""
     _check_fractions(validation, test)
     if dataset.rows < FEWEST_ROWS:
         raise InputError(f"{dataset.name} has {dataset.rows} rows. Give at least {FEWEST_ROWS}, to hold some back.")
@@ -38,10 +57,7 @@ def split(
     if dataset.classes:
         _check_classes(dataset, counts, parts)
     test_counts = _deal(counts, test, spare=parts - 1)
-    validation_counts = _deal(counts, validation, spare=1, limit=counts - test_counts)
-    tested, rest = _draw(groups, test_counts, test_seed or 0)
-    validated, trained = _draw(rest, validation_counts, seed)
-    return Split(*(np.sort(np.concatenate(part)) for part in (trained, validated, tested)))
+    return groups, test_counts, _deal(counts, validation, spare=1, limit=counts - test_counts)
 
 
 def _check_fractions(validation: float, test: float) -> None:

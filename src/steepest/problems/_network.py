@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..data import Dataset, FeatureEncoder, Split, Target, split
+from ..data import Dataset, FeatureEncoder, Split, Target, count_splits, split
 from ..errors import InputError, unknown
 from ..losses import LOSSES, loss_for
 from ..networks import Layer, Network
@@ -109,6 +109,11 @@ class NetworkProblem:
     def name(self) -> str:
         """The table's name."""
         return self.table.name
+
+    @property
+    def splits(self) -> int:
+        """How many validation parts different seeds can draw; one where nothing is held back for it."""
+        return count_splits(self.table, validation=self.validation, test=self.test)
 
     @property
     def measure(self) -> Measure:

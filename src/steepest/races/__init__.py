@@ -19,6 +19,7 @@ from ._profile import Task as Task
 from ._profile import performance_profile as performance_profile
 from ._race import Estimate as Estimate
 from ._race import Race as Race
+from ._race import check_seeds as check_seeds
 from ._race import estimate as estimate
 from ._race import race as race
 from ._recommend import Recommendation as Recommendation

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import polars as pl
 
 from ..arrays import Scalar
+from ..errors import InputError
 from ..optimizer import Optimizer
 from ..problems import Minimised, Model, NetworkProblem, check_minimised
 from ..rules import Rule, fields, proper_name
@@ -148,7 +149,8 @@ def race(
     on_end: called as each run ends.  known: runs of this very race that have ended before, by number; they are not run
     again, and the race ends as if it had run them.
     Ctrl-C ends the race with what has run; diverged runs are rows, never errors.
-    Raises InputError for names and numbers out of range, before anything runs.
+    Raises InputError for names and numbers out of range, and for more seeds than can split the table, before anything
+    runs.
     """
     check_minimised(problem)
     if isinstance(optimizers, Plan):
@@ -158,6 +160,7 @@ def race(
             optimizers, learning_rates=learning_rates, seeds=seeds, confirm_seeds=confirm_seeds, early=early,
             search=search, settings=Settings(epochs, batch_size, patience),
         )  # fmt: skip
+    check_seeds(problem, plan)
     started = time.perf_counter()
     crew = Crew(problem, plan, known=known or {}, on_end=on_end)
     try:
@@ -187,6 +190,18 @@ def race(
     complete, seconds = not crew.stopped, time.perf_counter() - started
     curves = curves_table(ended)
     return Race(problem, plan, runs, curves, verdict, winner, complete, seconds, step_seconds, beside, findings)
+
+
+def check_seeds(problem: Minimised, plan: Plan) -> None:
+    """Raise InputError where a table has too few rows for every seed of a plan to split it in its own way."""
+    if not isinstance(problem, NetworkProblem) or not problem.validation:
+        return
+    asked, splits = len(plan.seeds) + len(plan.confirm_seeds), problem.splits
+    if asked > splits:
+        raise InputError(
+            f"{problem.name} has {problem.table.rows} rows, which {splits} seed{'' if splits == 1 else 's'} can split "
+            f"in different ways; received {asked} seeds, fresh ones included. Ask for fewer, or give more rows."
+        )
 
 
 def _arrays(rule: Rule) -> int:

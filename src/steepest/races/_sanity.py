@@ -107,7 +107,7 @@ def _metric(runs: pl.DataFrame, measure: Measure) -> list[Finding]:
         return [Finding("metric", OK, f"The {what} tells runs apart: {span}.", (), numbers)]
     one = high.max() - low.min() <= _ALIKE * abs(high.max())
     same = f"{measure.of(high.max())} in all runs" if one else f"the same in all runs of a seed ({span})"
-    told = f"The {what} is {same}: no optimizer and no rate changes it, so look at the target and the loss."
+    told = f"The {what} is {same}: nothing that was tried changes it, so look at the target, the loss and the rates."
     return [Finding("metric", CONSTANT, told, (), numbers)]
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from ..problems import Measure
 from ..rules import proper_name
 from ._standing import Standing, Verdict
-from ._statistics import LEAST_SEEDS
+from ._statistics import least_seeds
 
 
 def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
     """Who won on so many fresh seeds, who may as well have, and what would tell them apart."""
     first = verdict.recommended
     use = f"{first.name} at a learning rate of {rate(first.learning_rate)}"
-    reached = f"median {measure.part} {measure.name} {measure.of(first.median)} over {_seeds(seeds)}"
+    reached = f"median {measure.part} {measure.name} {measure.of(first.median)}{_interval(first)} over {_seeds(seeds)}"
     edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
     others = len(verdict.leaderboard) - len(verdict.winners)
     if len(verdict.winners) == 1:
@@ -23,18 +23,25 @@ def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
     if verdict.decided:
         told = f"{names} are equals to within {100 * verdict.margin:.0f} %"
     else:
-        told = f"Undecided between {names}"
-        settle = verdict.more_seeds
-        if seeds < LEAST_SEEDS:
-            told += f": fewer than {LEAST_SEEDS} seeds decide nothing"
-        elif settle:
-            told += (
-                f": about {settle} more {'seed' if settle == 1 else 'seeds'} would settle it, if the difference is real"
-            )
-        else:
-            told += ", and no reasonable number of seeds would settle it"
+        told = f"Undecided between {names}{_unsettled(verdict, seeds)}"
     beaten = f"; the other {others} {'is' if others == 1 else 'are'} worse" if others else ""
     return f"{told}{beaten}. Use {use}{why}: {reached}{edge}."
+
+
+def _interval(one: Standing) -> str:
+    """The interval of its median, which fewer than six seeds do not allow."""
+    low, high = one.interval
+    return f" (95 % interval {low:.3g} to {high:.3g})" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def _unsettled(verdict: Verdict, seeds: int) -> str:
+    """What would tell the winners apart."""
+    several = len(verdict.leaderboard)
+    fewest, more = least_seeds(several - 1), verdict.more_seeds
+    would = f"about {more} more {'seed' if more == 1 else 'seeds'} would settle it, if the difference is real"
+    if seeds < fewest:
+        return f": fewer than {fewest} seeds cannot tell {several} optimizers apart{f'; {would}' if more else ''}"
+    return f": {would}" if more else ", and no reasonable number of seeds would settle it"
 
 
 def _ahead(verdict: Verdict) -> str:

@@ -13,7 +13,7 @@ from ._plan import CONFIRM, TUNE
 from ._sentence import confirmed_sentence, unconfirmed_sentence
 from ._space import parsed_knobs
 from ._standing import Standing, Verdict, decades
-from ._statistics import MARGIN, Comparison, compare
+from ._statistics import MARGIN, Comparison, compare, median_interval
 
 
 def judge(
@@ -117,6 +117,7 @@ def _standing(name: str, chosen: Chosen, usual: float, losses: Losses, runs: pl.
         plateau=chosen.plateau,
         mean=float(np.mean(at)),
         hyperparameters=parsed_knobs(chosen.hyperparameters),
+        interval=median_interval(at)[1:],
     )
 
 
