@@ -79,10 +79,12 @@ def compete(
     contestants: Mapping[str, Contestant],
     given: argparse.Namespace,
     prepare: Callable[[Path], None] | None = None,
+    patience: float = _PATIENCE_SECONDS,
 ) -> list[dict[str, Figures]]:
     """Measure every contestant once a round; a process called with ``--only`` measures that one and ends here.
 
     script: the calling file.  prepare: writes what all contestants read into a directory, ``given.work`` to them.
+    patience: seconds after which a process is given up.
     Returns the figures of each contestant, a dictionary a round.
     """
     if given.only:
@@ -97,7 +99,7 @@ def compete(
     with tempfile.TemporaryDirectory() as work:
         if prepare:
             prepare(Path(work))
-        return [{name: _measure(script, name, work, given) for name in chosen} for _ in range(given.rounds)]
+        return [{name: _measure(script, name, work, given, patience) for name in chosen} for _ in range(given.rounds)]
 
 
 def busyness() -> str:
@@ -111,7 +113,7 @@ def busyness() -> str:
     )
 
 
-def _measure(script: str, name: str, work: str, given: argparse.Namespace) -> Figures:
+def _measure(script: str, name: str, work: str, given: argparse.Namespace, patience: float) -> Figures:
     command = [sys.executable, script, "--only", name, "--work", work, *(["--short"] if given.short else [])]
     started = time.monotonic()
     try:
@@ -119,11 +121,11 @@ def _measure(script: str, name: str, work: str, given: argparse.Namespace) -> Fi
             [*command, "--started", repr(started)],
             capture_output=True,
             text=True,
-            timeout=_PATIENCE_SECONDS,
+            timeout=patience,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"missing": f"it took more than {_PATIENCE_SECONDS} s"}
+        return {"missing": f"it took more than {patience:g} s"}
     found = [line for line in ended.stdout.splitlines() if line.startswith(_MARK)]
     if not found:
         told = ended.stderr.strip().splitlines()[-1:] or ["no message"]
