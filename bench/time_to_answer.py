@@ -2,15 +2,15 @@
 
 The question is which optimizer to train a network 64-128-10 on digits with, and at which learning rate. Optuna asks by
 its TPE sampler, and by its median or its Hyperband pruner with the settings of its documentation, for as many trials as
-its time allows, ten times that of the race and a little more. Rates are drawn from the same six decades around each optimizer's usual rate, as one parameter, their
-distance from it: what Optuna learns of one optimizer serves all. As many processes as there are cores share the study
-in memory, since a race uses all cores, too.
+its time allows: ten times that of the race and a little more. Rates are drawn from the same six decades around each
+optimizer's usual rate, as one parameter, their distance from it: what Optuna learns of one optimizer serves all. As
+many processes as there are cores share the study in memory, since a race uses all cores, too.
 
 Everybody's time is that of the whole process. Optuna's answer at any moment is the best completed trial. How good an
-answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the best configuration
-that anybody named over that one's median loss. Optuna has its answer when its regret is, and stays, at or below that of
-the race's recommendation, or one per cent where that is less. What it has not found when its time ends counts as never;
-how many times as fast the race is has then a lower bound and no more.
+answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the best
+configuration that anybody named over that one's median loss. Optuna has its answer when its regret is, and stays, at or
+below that of the race's recommendation, or one per cent where that is less. What it has not found when its time ends
+counts as never; how many times as fast the race is has then a lower bound and no more.
 """
 
 import json
