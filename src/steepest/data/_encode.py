@@ -165,7 +165,21 @@ def conform(frame: pl.DataFrame, kinds: dict[str, str]) -> pl.DataFrame:
         named = ", ".join(f"'{name}'" for name in missing[:10]) + (", ..." if len(missing) > 10 else "")
         hint = nearest(missing[0], frame.columns)
         raise InputError(f"{len(missing)} column(s) that were learned from are missing: {named}.{hint} Add them.")
-    return pl.DataFrame([cast(frame[name], kind) for name, kind in kinds.items()])
+    ready = _numbers(frame, [name for name, kind in kinds.items() if kind == "number"])
+    return pl.DataFrame(
+        [ready[name] if name in ready.columns else cast(frame[name], kind) for name, kind in kinds.items()]
+    )
+
+
+def _numbers(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Those of the columns that are floats, none infinite, with NaN as null: what ``cast`` makes of each, at once.
+
+    A race splits a table at every seed, and ``cast`` takes a third of a millisecond a column.
+    """
+    floats = frame.select(name for name in names if frame[name].dtype == pl.Float64).fill_nan(None)
+    if floats.width and any(floats.select(pl.all().is_infinite().any()).row(0)):
+        return floats.select()  # whose it is, says ``cast``
+    return floats
 
 
 def _without_missing(frame: pl.DataFrame) -> pl.DataFrame:
