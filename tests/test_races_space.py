@@ -4,6 +4,7 @@ import json
 import math
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +15,10 @@ import steepest as st
 from steepest.races import SPACE, parsed_knobs, plan_race, race, save
 from steepest.races._choose import choose
 from steepest.races._journal import Journal
-from steepest.races._plan import CONFIRM
-from steepest.races._space import count_drawn, drawn, told_knobs, with_knobs
+from steepest.races._plan import CONFIRM, Entry
+from steepest.races._space import configured, count_drawn, drawn, told_knobs, with_knobs
 from steepest.races._store import about
+from steepest.races._tune import _extension
 
 # Three hundred times as steep across as along: plain descent crawls, and momentum as large as
 # ((sqrt(300) - 1) / (sqrt(300) + 1))^2 = 0.79 goes best in the end (Polyak 1964).
@@ -66,6 +68,26 @@ def test_a_rate_that_was_tried_is_not_drawn_again():
     first = drawn(st.SGD(), 0.1, ["momentum"], [])
     again = drawn(st.SGD(), 0.1, ["momentum"], [one.learning_rate for one in first])
     assert not {one.learning_rate for one in first} & {one.learning_rate for one in again}
+
+
+def test_the_usual_rate_is_not_drawn_though_it_is_none_of_those_tried():
+    """Among others a rate names its configuration: with the usual rate one would be taken for the untuned optimizer."""
+    (_, usual, *_) = (one.learning_rate for one in drawn(st.Adam(), 0.01, ["b2"], [0.01]))
+    again = [one.learning_rate for one in drawn(st.Adam(usual), 0.01, ["b2"], [0.01])]
+    assert again[1] == pytest.approx(1.001 * usual, rel=1e-3)
+    assert usual not in again
+
+
+def test_a_rate_that_further_ones_come_upon_still_names_one_configuration():
+    """With b2=0.99 the best rate, 0.001, is the highest: beyond are 0.00316 and 0.01, which ran with the usual b2."""
+    losses = {(0.01, ""): 0.5, (0.1, ""): 0.5, (1e-4, "b2=0.99"): 0.2, (1e-3, "b2=0.99"): 0.1}
+    table = tuned({setting: [loss] for setting, loss in losses.items()})
+    crew = SimpleNamespace(of=lambda entries: [SimpleNamespace(row=row) for row in table.iter_rows(named=True)])
+    one = st.Adam(0.1)
+    entries = [Entry(i, configured(one, rate, parsed_knobs(knobs)), 0) for i, (rate, knobs) in enumerate(losses)]
+    more = _extension(crew, plan_race([one], seeds=1), entries)
+    assert [told_knobs(entry.optimizer, one) for entry in more] == ["b2=0.99", "b2=0.99"]
+    assert [entry.optimizer.learning_rate for entry in more] == pytest.approx([0.001 * math.sqrt(10), 0.01001])
 
 
 def test_every_optimizer_tries_as_many_configurations(searched):

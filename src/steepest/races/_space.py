@@ -72,8 +72,7 @@ def count_drawn(search: Sequence[str]) -> int:
 def drawn(one: Optimizer, rate: float, search: Sequence[str], tried: Sequence[float]) -> list[Optimizer]:
     """An optimizer's configurations to try: those hyperparameters that it has, each with a learning rate of its own.
 
-    rate: around which rates are drawn.  tried: rates it has run at; none of them is drawn, nor any rate twice, so that
-    within a race an optimizer's rate names its configuration.
+    rate: around which rates are drawn.  tried: rates it has run at; none of them is drawn, nor its own, nor any twice.
     The points are Halton's, the same for all optimizers; one that has none of the hyperparameters draws rates alone.
     With momentum m the rates are as much smaller as its steps are longer, (1 - m) to 1 less the momentum it has.
     """
@@ -81,18 +80,29 @@ def drawn(one: Optimizer, rate: float, search: Sequence[str], tried: Sequence[fl
 
     # Halves, Halton's first column, would draw rates of the grid again.
     points = qmc.Halton(2 + len(search), scramble=False).random(count_drawn(search) + 1)[1:, 1:].tolist()
-    found: list[Optimizer] = []
+    found, taken = list[Optimizer](), [*tried, one.learning_rate]
     for first, *rest in points:
         shares = zip(search, rest, strict=True)
         knobs = {knob: SPACE[knob].at(share) for knob, share in shares if knob in one.hyperparameters}
         at = rate * 10 ** (_DECADES * (2 * first - 1))
         if "momentum" in knobs:
             at *= (1 - knobs["momentum"]) / (1 - one.hyperparameters["momentum"])
-        at = _rounded(at, 3)
-        while any(math.isclose(at, other, rel_tol=1e-5) for other in (*tried, *(two.learning_rate for two in found))):
-            at = _rounded(1.001 * at, 4)
-        found.append(configured(one, at, knobs))
+        taken.append(untaken(_rounded(at, 3), taken))
+        found.append(configured(one, taken[-1], knobs))
     return found
+
+
+def untaken(rate: float, taken: Sequence[float]) -> float:
+    """The rate, or the next one a thousandth higher that is none of those taken.
+
+    Within a race an optimizer's rate names its configuration, its own rate the untuned one.
+
+    >>> untaken(0.2, [0.1]), untaken(0.1, [0.1, 0.1001])
+    (0.2, 0.1002)
+    """
+    while any(math.isclose(rate, other, rel_tol=1e-5) for other in taken):
+        rate = _rounded(1.001 * rate, 4)
+    return rate
 
 
 def configured(one: Optimizer, rate: float, knobs: Mapping[str, float]) -> Optimizer:

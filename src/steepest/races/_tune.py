@@ -10,7 +10,7 @@ from ..training import steady
 from ._choose import Chosen, choose
 from ._execute import Crew
 from ._plan import Entry, Plan
-from ._space import configured, drawn, parsed_knobs, told_knobs
+from ._space import configured, drawn, parsed_knobs, told_knobs, untaken
 
 # Of a run's epochs, those after which the worse half of an optimizer's rates is dropped (Jamieson & Talwalkar 2016).
 _RUNGS = (0.1, 0.25)
@@ -91,11 +91,10 @@ def _steady(watched: np.ndarray) -> float:
 def _drawn(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> list[Entry]:
     """Runs of other hyperparameters, at rates around the chosen one; as many for each optimizer."""
     found = _found(crew, plan, entries)
-    tried: dict[str, set[float]] = {}
-    for entry in entries:
-        tried.setdefault(entry.optimizer.name, set()).add(entry.optimizer.learning_rate)
     draws = [
-        drawn(one, found[name].learning_rate if name in found else one.learning_rate, plan.search, sorted(tried[name]))
+        drawn(
+            one, found[name].learning_rate if name in found else one.learning_rate, plan.search, _rates(entries, name)
+        )
         for name, one in plan.optimizers.items()
     ]
     runs = [(one, seed) for seed in plan.seeds for several in zip(*draws, strict=True) for one in several]
@@ -118,8 +117,9 @@ def _extension(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> list[Entry]:
     tried = {name: _tried(plan, entries, name, one.hyperparameters) for name, one in found.items()}
     if all(one.lowest not in (tried[name][0], tried[name][-1]) for name, one in found.items()):
         return []
+    taken = {name: [*_rates(entries, name), plan.optimizers[name].learning_rate] for name in found}
     runs = [
-        (configured(plan.optimizers[name], rate, parsed_knobs(one.hyperparameters)), seed)
+        (configured(plan.optimizers[name], untaken(rate, taken[name]), parsed_knobs(one.hyperparameters)), seed)
         for seed in plan.seeds
         for name, one in found.items()
         for rate in _further(tried[name], one.lowest)
@@ -131,6 +131,11 @@ def _found(crew: Crew, plan: Plan, entries: Sequence[Entry]) -> dict[str, Chosen
     rows = pl.DataFrame([one.row for one in crew.of(entries)])
     found = {name: choose(rows, name, one.learning_rate) for name, one in plan.optimizers.items()}
     return {name: one for name, one in found.items() if one is not None}
+
+
+def _rates(entries: Sequence[Entry], name: str) -> list[float]:
+    """The rates that an optimizer has tried, with whatever hyperparameters, rising."""
+    return sorted({entry.optimizer.learning_rate for entry in entries if entry.optimizer.name == name})
 
 
 def _tried(plan: Plan, entries: Sequence[Entry], name: str, knobs: str) -> list[float]:
