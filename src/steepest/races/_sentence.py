@@ -36,12 +36,17 @@ def _interval(one: Standing) -> str:
 
 def _unsettled(verdict: Verdict, seeds: int) -> str:
     """What would tell the winners apart."""
-    several = len(verdict.leaderboard)
-    fewest, more = least_seeds(several - 1), verdict.more_seeds
-    would = f"about {more} more {'seed' if more == 1 else 'seeds'} would settle it, if the difference is real"
+    several, more = len(verdict.leaderboard), verdict.more_seeds
+    fewest, few = least_seeds(several - 1), ""
     if seeds < fewest:
-        return f": fewer than {fewest} seeds cannot tell {several} optimizers apart{f'; {would}' if more else ''}"
-    return f": {would}" if more else ", and no reasonable number of seeds would settle it"
+        few = f": fewer than {fewest} seeds cannot tell {several} optimizers apart"
+    if not more:
+        return few or ", and no reasonable number of seeds would settle it"
+    would = f"about {more} more {'seed' if more == 1 else 'seeds'} would settle it"
+    if verdict.too_close:
+        close = _listed([proper_name(name) for name in verdict.too_close])
+        would += f" but for {close}, too close to {proper_name(verdict.leaderboard[0].optimizer)}"
+    return f"{few}{'; ' if few else ': '}{would}, if the difference is real"
 
 
 def _ahead(verdict: Verdict) -> str:
@@ -65,7 +70,7 @@ def _seeds(count: int) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 def unconfirmed_sentence(board: Sequence[Standing], measure: Measure, seeds: int) -> str:

@@ -55,7 +55,8 @@ class Verdict:
     confirmed: whether fresh seeds were run; without them differences may be luck.
     winners: those that nothing shows to be worse than the leader, who is first.  decided: whether that is one alone, or
     all are equal to within the margin.
-    more_seeds: about how many would decide it; None where it is decided or no number would.
+    more_seeds: about how many would decide it, but for those too close; None where it is decided or no number would.
+    too_close: the winners that not even a hundred more seeds would tell from the leader.
     reason: why the recommended one and no other winner; empty where there is no other.
     """
 
@@ -69,6 +70,7 @@ class Verdict:
     more_seeds: int | None = None
     reason: str = ""
     margin: float = MARGIN
+    too_close: tuple[str, ...] = ()
 
     @property
     def recommended(self) -> Standing:

@@ -69,6 +69,9 @@ def judged_runs(runs: pl.DataFrame) -> pl.DataFrame:
     return ended.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
 
 
+# Nobody runs more further seeds for the sake of a difference that small.
+_MOST_ASKED = 100
+
 Losses = tuple[np.ndarray, np.ndarray]  # at the chosen and at the usual rate, by seed
 
 
@@ -133,10 +136,13 @@ def _confirmed(
     open_ = [one for one in beside if one.relation != "worse"]
     winners = (leader.optimizer, *(one.optimizer for one in open_))
     undecided = [one for one in open_ if one.relation == "undecided"]
-    asked = [one.more_seeds for one in undecided]
-    more = max((one for one in asked if one is not None), default=None) if None not in asked else None
+    asked = {one.optimizer: one.more_seeds or math.inf for one in undecided}
+    close = tuple(name for name, seeds in asked.items() if seeds > _MOST_ASKED)
+    more = max((int(seeds) for seeds in asked.values() if seeds <= _MOST_ASKED), default=None)
     first, reason = _pick([one for one in told if one.optimizer in winners], state_arrays)
-    verdict = Verdict("", True, first.optimizer, first.learning_rate, told, winners, not undecided, more, reason)
+    verdict = Verdict(
+        "", True, first.optimizer, first.learning_rate, told, winners, not undecided, more, reason, too_close=close
+    )
     return replace(verdict, sentence=confirmed_sentence(verdict, measure, len(losses[leader.optimizer][0])))
 
 
