@@ -52,8 +52,8 @@ def test_one_that_is_better_on_each_of_ten_seeds_wins_though_seeds_differ_more()
     assert other.comparison.relation == "worse"
     # Of ten the interval's ends lie 0.66 of the way from the second to the third loss (see the report's own example).
     assert verdict.sentence == (
-        "Use Adam at a learning rate of 0.1: median validation loss 1.65 nats (95 % interval 1.17 to 2.34) over 10 fresh "
-        "seeds, better than the other; next is SGD, higher by 0.1 (95 % interval 0.1 to 0.1, p = 0.002)."
+        "Use Adam at a learning rate of 0.1: median validation loss 1.65 nats (95 % interval 1.17 to 2.34) over 10 "
+        "fresh seeds, better than the other; next is SGD, higher by 0.1 (95 % interval 0.1 to 0.1, p = 0.002)."
     )
 
 
