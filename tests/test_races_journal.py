@@ -86,6 +86,26 @@ def test_a_killed_race_runs_only_what_is_left_and_ends_with_the_same_bytes(probl
     assert contents(place) == contents(at_once)
 
 
+def test_a_race_may_be_interrupted_any_number_of_times(problem, at_once, tmp_path):
+    """Each interrupt leaves partial results, a model among them, in the place of those before."""
+    place, plan = tmp_path / "race", planned()
+    for _ in range(4):
+        with Journal(place, about(problem, plan), resume=place.exists()) as journal:
+            told = []
+
+            def keep(ended, journal=journal, told=told):
+                journal.write(ended)
+                told.append(ended)
+                if len(told) == 4:
+                    raise KeyboardInterrupt
+
+            ended = race(problem, plan, on_end=keep, known=journal.known)
+            with journal.results() as new:
+                save_race(ended, new)
+    raced(problem, plan, place, resume=True)
+    assert contents(place) == contents(at_once)
+
+
 def test_a_line_that_was_cut_short_is_run_again(problem, at_once, tmp_path):
     place = tmp_path / "race"
     raced(problem, planned(), place, killed_after=6)

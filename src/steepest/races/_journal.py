@@ -126,7 +126,9 @@ class Journal:
             for made in sorted(new.iterdir(), key=lambda path: path.name == "race.json"):
                 place = self._directory / made.name
                 if place.is_dir():
-                    place.rename(self._home / f"old-{made.name}")
+                    old = self._home / f"old-{made.name}"
+                    shutil.rmtree(old, ignore_errors=True)  # of results before these
+                    place.rename(old)
                 os.replace(made, place)
 
     def finish(self) -> None:
