@@ -51,6 +51,10 @@ def test_given_rates_are_sorted_without_repeats_and_shared():
     assert plan.rates == {"adam": [1e-3, 0.1], "sgd": [1e-3, 0.1]}
 
 
+def test_rates_that_only_rounding_tells_apart_are_one():
+    assert plan_race(["sgd"], learning_rates=[0.3, 0.1 + 0.2, 0.1]).rates["sgd"] == [0.1, 0.3]
+
+
 def test_given_seeds_stay_as_they_are():
     assert plan_race(["sgd"], seeds=[7, 2]).seeds == [7, 2]
 
@@ -96,6 +100,15 @@ def test_entries_of_grids_of_different_lengths_leave_nothing_out():
         ({"seeds": [-1]}, "received [-1]"),
         ({"seeds": [2**31]}, "received"),
         ({"seeds": 10**12}, "received 1000000000000"),
+        ({"seeds": [0.5, 1.2]}, "different whole numbers from 0, at least one; received [0.5, 1.2]"),
+        ({"seeds": ["a"]}, "received ['a']"),
+        ({"seeds": [[1]]}, "received [[1]]"),
+        ({"seeds": [True, 2]}, "received [True, 2]"),
+        ({"confirm_seeds": [None]}, "received [None]"),
+        ({"confirm_seeds": [0]}, "confirm_seeds must be fresh; received 0"),
+        ({"seeds": [2**31 - 2], "confirm_seeds": 2}, "leave no 2 fresh ones after them below 2147483648"),
+        ({"learning_rates": [Cosine(0.1, 0.0, 100)]}, "each positive; received [Cosine("),
+        ({"search": None}, "a list of hyperparameters"),
         ({"optimizers": [Adam(Cosine(0.1, 0.0, 100))]}, "constant learning rates"),
     ],
 )
@@ -123,6 +136,14 @@ def test_a_plan_as_plain_values_tells_plans_apart():
         plan_race(["adam"], learning_rates=1, seeds=1, settings=Settings(epochs=7)),
     ]
     assert all(other.to_json() != plain for other in others)
+
+
+def test_plans_of_the_same_rates_but_other_usual_ones_are_told_apart():
+    """The usual rate races too, on fresh seeds."""
+    one, other = (plan_race([Adam(usual)], learning_rates=[0.1, 0.2]).to_json() for usual in (0.01, 0.05))
+    assert one["usual_learning_rates"] == {"adam": 0.01}
+    assert one != other
+    assert "usual_learning_rates" not in plan_race([Adam(0.1)], learning_rates=[0.1, 0.2]).to_json()
 
 
 def test_the_longest_time_spreads_all_steps_over_the_cores(monkeypatch):

@@ -1,8 +1,10 @@
 """What a race will run: first every optimizer at every rate of its grid, then the chosen rates on fresh seeds."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from .. import rules
@@ -15,6 +17,7 @@ from ._space import check_search, count_drawn
 # Beyond 25 decades to either side a rate leaves float32; beyond so many seeds nobody waits for the end.
 _MOST_RATES = 100
 _MOST_SEEDS = 10_000
+_SEEDS_END = 2**31
 # A grid of fewer rates was asked for as it is.
 _LEAST_EXTENDED = 5
 
@@ -89,10 +92,16 @@ class Plan:
         transforms = {
             name: [repr(t) for t in one.transforms] for name, one in self.optimizers.items() if one.transforms
         }
+        usual = {
+            name: one.learning_rate
+            for name, one in self.optimizers.items()
+            if not any(math.isclose(rate, one.learning_rate) for rate in self.rates[name])
+        }
         return {
             "optimizers": {name: dict(one.hyperparameters) for name, one in self.optimizers.items()},
             **({"transforms": transforms} if transforms else {}),
             "learning_rates": {name: list(rates) for name, rates in self.rates.items()},
+            **({"usual_learning_rates": usual} if usual else {}),
             "seeds": list(self.seeds),
             "confirm_seeds": list(self.confirm_seeds),
             "early": self.early,
@@ -161,9 +170,15 @@ def _grid(one: Optimizer, rates: int | Sequence[float]) -> list[float]:
         )
     if isinstance(rates, int):
         return learning_rate_grid(one.learning_rate, rates)
-    distinct = sorted({one.with_learning_rate(rate).learning_rate for rate in rates})
-    if not distinct:
+    schedules = [one.with_learning_rate(rate).schedule for rate in rates]
+    if not schedules:
         raise InputError("learning_rates is empty. Give how many (13), or a list of rates.")
+    if not all(isinstance(schedule, Constant) for schedule in schedules):
+        raise InputError(f"learning_rates is how many rates, or a list of rates, each positive; received {rates!r}.")
+    distinct = list[float]()
+    for rate in sorted(schedule.nominal for schedule in schedules):
+        if not distinct or not math.isclose(rate, distinct[-1]):
+            distinct.append(rate)
     return distinct
 
 
@@ -176,10 +191,14 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
         raise InputError(f"seeds is how many, or a list of whole numbers; received {seeds!r}. Try 3, or [0, 1, 2].")
     if isinstance(seeds, int) and not 1 <= seeds <= _MOST_SEEDS:
         raise InputError(f"The number of seeds must be 1 to {_MOST_SEEDS}; received {seeds}. Try 3.")
-    chosen = list(range(seeds)) if isinstance(seeds, int) else [int(seed) for seed in seeds]
-    if not chosen or len(set(chosen)) < len(chosen) or any(not 0 <= seed < 2**31 for seed in chosen):
+    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not chosen or not all(map(_is_seed, chosen)) or len(set(chosen)) < len(chosen):
         raise InputError(f"seeds must be different whole numbers from 0, at least one; received {seeds}. Try 3.")
-    return chosen
+    return [int(seed) for seed in chosen]
+
+
+def _is_seed(seed: Any) -> bool:
+    return isinstance(seed, Integral) and not isinstance(seed, bool) and 0 <= int(seed) < _SEEDS_END
 
 
 def _fresh(seeds: int | Sequence[int], tuning: Sequence[int]) -> list[int]:
@@ -187,7 +206,12 @@ def _fresh(seeds: int | Sequence[int], tuning: Sequence[int]) -> list[int]:
     if isinstance(seeds, int) and not isinstance(seeds, bool):
         if not 0 <= seeds <= _MOST_SEEDS:
             raise InputError(f"confirm_seeds must be 0 to {_MOST_SEEDS}; received {seeds}. Try 10.")
-        return [max(tuning) + 1 + number for number in range(seeds)]
+        first = max(tuning) + 1
+        if first + seeds > _SEEDS_END:
+            raise InputError(
+                f"Seeds up to {first - 1} leave no {seeds} fresh ones after them below {_SEEDS_END}. Give smaller."
+            )
+        return list(range(first, first + seeds))
     chosen = _seeds(seeds) if not isinstance(seeds, Iterable) or list(seeds) else []
     if both := sorted(set(chosen) & set(tuning)):
         raise InputError(

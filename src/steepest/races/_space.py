@@ -1,7 +1,7 @@
 """Hyperparameters to search besides the learning rate: one list, and as many configurations for every optimizer."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -50,7 +50,7 @@ _DECADES = 1.0
 
 def check_search(search: Sequence[str], optimizers: Mapping[str, Optimizer]) -> tuple[str, ...]:
     """The hyperparameters to search, each once; InputError for one not in ``SPACE``, or that no optimizer has."""
-    if isinstance(search, str) or not all(isinstance(one, str) for one in search):
+    if isinstance(search, str) or not isinstance(search, Iterable) or not all(isinstance(one, str) for one in search):
         raise InputError(f'search is a list of hyperparameters, such as ["momentum"]; received {search!r}.')
     for knob in search:
         if knob not in SPACE:
