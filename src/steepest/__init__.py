@@ -65,7 +65,18 @@ _HOMES = {
     "training": ("Run", "climb_network", "fit"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = ("gradients", "losses", "networks", "optimizer", "problems", "rules", "schedules", "testing", "training")
+_MODULES = (
+    "functions",
+    "gradients",
+    "losses",
+    "networks",
+    "optimizer",
+    "problems",
+    "rules",
+    "schedules",
+    "testing",
+    "training",
+)
 
 __all__ = [*_HOME_OF, *_MODULES]  # noqa: PLE0604 - a list of names, made
 
