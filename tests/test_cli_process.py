@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from .cli_tools import TINY, TINY_RACE, Shell, process, tree
+from .report_tables import confirmed_directory
 
 COMMAND = [sys.executable, "-m", "steepest"]
 
@@ -35,6 +36,13 @@ def test_fit_predict_and_report_one_after_another(tmp_path):
     drawn = process("report", "model", cwd=tmp_path)
     assert (drawn.returncode, drawn.stdout) == (0, "Report: model/report.html\n")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "predictions.csv"]
+
+
+def test_a_command_that_only_reads_ends_as_it_should_each_time(tmp_path):
+    """A thread that still held a file of Python's as the interpreter went aborted every second such process."""
+    confirmed_directory(tmp_path / "race", optimizers=("adam", "sgd"), fresh=2)
+    ended = [process("report", "race", "--markdown", cwd=tmp_path) for _ in range(5)]
+    assert [(one.returncode, one.stderr) for one in ended] == [(0, "")] * 5
 
 
 def test_a_mistake_is_one_line_on_stderr_and_code_2(tmp_path):

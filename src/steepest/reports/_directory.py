@@ -237,8 +237,9 @@ def _columns(file: Path, wanted: dict[str, type], maybe: Mapping[str, type] = Ma
     if not file.is_file():
         raise _damaged(file, "it is missing")
     try:
-        with file.open("rb") as opened:
-            table = pq.ParquetFile(opened).read(columns=None)
+        # No file of Python's, and no threads: one that still holds it when a short command ends aborts the process.
+        with pa.OSFile(str(file)) as opened:
+            table = pq.ParquetFile(opened, pre_buffer=False).read(use_threads=False)
         missing = [name for name in wanted if name not in table.column_names]
         if missing:
             raise _damaged(file, f"column '{missing[0]}' is missing")
