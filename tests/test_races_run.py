@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 import steepest as st
 from steepest.problems import Instance, Measure
-from steepest.races import plan_race, race
+from steepest.races import _baselines, estimate, plan_race, race
 from steepest.training import Settings
 
 X = jax.random.normal(jax.random.key(0), (60, 3))
@@ -209,15 +209,77 @@ def test_an_interrupt_while_the_runs_are_handed_out_ends_the_race_at_once(proble
     assert len(raced.runs) <= 5
 
 
-def test_a_second_interrupt_while_the_winner_is_trained_keeps_the_results(problem, monkeypatch):
+def test_an_interrupt_while_the_winner_is_trained_keeps_the_results_and_leaves_it_for_when_the_race_goes_on(
+    problem, monkeypatch
+):
+    whole = race(problem, ["sgd"], **ASKED)
+    known = {}
+
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("steepest.races._race.fit_instance", interrupted)
-    raced = race(problem, ["sgd"], **ASKED)
-    assert raced.complete
-    assert raced.verdict is not None
+    with monkeypatch.context() as patched:
+        patched.setattr("steepest.races._race.fit_instance", interrupted)
+        raced = race(problem, ["sgd"], on_end=lambda ended: known.setdefault(ended.number, ended), **ASKED)
+    assert not raced.complete
+    assert raced.runs.equals(whole.runs)
+    assert raced.outcome == f"Partial, 6 of 6 runs: {whole.outcome}"
     assert raced.winner is None
+    again = race(problem, ["sgd"], known=known, **ASKED)
+    assert again.complete
+    assert again.winner.number == whole.winner.number
+
+
+def test_what_has_ended_is_kept_though_the_interrupt_comes_between_two_stretches():
+    """Of 40 draws 20 are dropped after a tenth of the epochs, which nobody trains meanwhile."""
+    bowl = st.Problem(init=jnp.array([3.0, -4.0]), loss=lambda x: jnp.sum(x**2), name="bowl")
+    ended = []
+
+    def watch(one):
+        ended.append(one.number)
+        if one.row["status"] == "dropped":
+            raise KeyboardInterrupt
+
+    asked = {"learning_rates": 4, "seeds": 1, "confirm_seeds": 0, "epochs": 10, "patience": None}
+    raced = race(bowl, [st.SGD(0.1), st.Momentum(0.1)], search=["momentum"], on_end=watch, **asked)
+    assert not raced.complete
+    assert raced.runs["run"].to_list() == sorted(ended)
+    assert len(ended) > 8
+
+
+def test_runs_of_grids_that_grew_are_counted_as_planned(problem):
+    """SGD's grid around a rate far too low grows by two rates three times, on a seed: six runs more."""
+    ended = []
+
+    def watch(one):
+        ended.append(one.row["stage"])
+        if ended.count("confirm") == 1 and ended[-1] == "confirm":
+            raise KeyboardInterrupt
+
+    asked = {"learning_rates": 5, "seeds": 1, "confirm_seeds": 4, "epochs": 4, "batch_size": 20}
+    raced = race(problem, [st.SGD(1e-6)], on_end=watch, **asked)
+    assert raced.outcome.startswith(f"Partial, {len(raced.runs)} of {5 + 6 + 2 * 4} runs: ")
+
+
+def test_an_interrupt_before_any_run_ended_well_does_not_say_that_rates_are_too_large(problem):
+    """With early dropping the first runs to end are those that diverge; all others wait, half trained."""
+    raced = race(
+        problem, ["sgd"], learning_rates=[0.01, 1e3, 1e4], seeds=2, confirm_seeds=0, epochs=10, batch_size=20,
+        on_end=interrupt_after(1),
+    )  # fmt: skip
+    assert raced.verdict is None
+    assert "of 6 runs: Only runs that diverged or were dropped, the first to end, have: nothing" in raced.outcome
+    assert "smaller" not in raced.outcome
+
+
+def test_an_estimate_counts_the_baselines_of_the_seeds_that_are_judged(monkeypatch):
+    table = st.network(st.read("iris"), hidden=(4,))
+    plan = plan_race(["sgd"], learning_rates=1, seeds=1, confirm_seeds=9, settings=Settings(epochs=1))
+    assert 0 < _baselines.seconds_of_baselines(table, table.instances([0])[0], 0) < 60
+    monkeypatch.setattr("steepest.races._estimate.seconds_of_baselines", lambda *_: 1000.0)
+    told = estimate(table, plan)
+    assert told.runs == len(plan)
+    assert 7000 < told.seconds < 7100
 
 
 def test_a_notebook_shows_the_verdict_and_the_leaderboard(raced):

@@ -6,6 +6,8 @@ from ._baselines import baselines as baselines
 from ._budget import Budget as Budget
 from ._budget import budget_curve as budget_curve
 from ._budget import budget_curves as budget_curves
+from ._estimate import Estimate as Estimate
+from ._estimate import estimate as estimate
 from ._execute import Ended as Ended
 from ._journal import Journal as Journal
 from ._journal import grown as grown
@@ -17,10 +19,8 @@ from ._profile import R_MAX as R_MAX
 from ._profile import Profile as Profile
 from ._profile import Task as Task
 from ._profile import performance_profile as performance_profile
-from ._race import Estimate as Estimate
 from ._race import Race as Race
 from ._race import check_seeds as check_seeds
-from ._race import estimate as estimate
 from ._race import race as race
 from ._recommend import Recommendation as Recommendation
 from ._recommend import recommend as recommend

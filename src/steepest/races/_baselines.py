@@ -1,5 +1,6 @@
 """How well a table is predicted without a network: by its mean, by a linear model, by gradient-boosted trees."""
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ SEEDS = 7
 # What bounds the cost of the linear model and the trees. A part of the training rows is drawn where there are more, or
 # more of them times features times outputs; with more outputs, or features times outputs, the mean predictor is alone.
 _MOST_ROWS = 20_000
+# Rows on which it is estimated how long they take.
+_TIMED_ROWS = 1000
 _MOST_CELLS = 30_000_000
 _MOST_OUTPUTS = 50
 _MOST_WIDTH = 10_000
@@ -84,6 +87,21 @@ def baselines(
     return made
 
 
+def seconds_of_baselines(problem: Minimised, instance: Instance, seed: int) -> float:
+    """About how long they take a seed, from how long on a part of the rows; side by side seeds gain next to nothing."""
+    if not isinstance(problem, NetworkProblem) or not problem.validation:
+        return 0.0
+    from sklearn import ensemble, linear_model  # noqa: F401 - not to be timed
+
+    with _quietly_on_one_core("blas"):
+        began = time.perf_counter()
+        found = _at_seed(problem, instance, seed, _TIMED_ROWS)
+        took = time.perf_counter() - began
+    used = min(rows for _, rows in found.values())
+    width = np.shape(instance.train[0])[1] * problem.outputs
+    return took * max(1.0, min(instance.rows, _fit_for(width)) / used)
+
+
 @contextmanager
 def _quietly_on_one_core(what: str) -> Iterator[None]:
     """One thread for linear algebra ("blas", the whole process) or for trees ("openmp", of the calling thread).
@@ -98,13 +116,15 @@ def _quietly_on_one_core(what: str) -> Iterator[None]:
         yield
 
 
-def _at_seed(problem: NetworkProblem, instance: Instance, seed: int) -> dict[str, tuple[float, int]]:
-    """Each baseline's loss at a seed, and how many rows it was trained on."""
+def _at_seed(
+    problem: NetworkProblem, instance: Instance, seed: int, most: int = _MOST_ROWS
+) -> dict[str, tuple[float, int]]:
+    """Each baseline's loss at a seed, and how many rows it was trained on, *most* of them at most."""
     from threadpoolctl import threadpool_limits
 
     train, validation = _part(instance.train), _part(instance.validation)
     every = _Task(train, problem.outputs, len(problem.table.classes), seed)
-    some = every._replace(train=_drawn(every))
+    some = every._replace(train=_drawn(every, most))
     width = train.x.shape[1] * problem.outputs
     tasks: dict[str, tuple[Callable[[_Task, np.ndarray], np.ndarray], _Task]] = {MEAN: (_mean, every)}
     if problem.outputs <= _MOST_OUTPUTS and width <= _MOST_WIDTH:
@@ -121,16 +141,21 @@ def _part(arrays: Sequence[Any]) -> _Part:
     return _Part(x.astype(np.float64), y, weights[0].astype(np.float64) if weights else None)
 
 
-def _drawn(task: _Task) -> _Part:
+def _drawn(task: _Task, most: int) -> _Part:
     """The training rows, or as many as there may be, drawn at random and of every class at least one."""
     train, width = task.train, task.train.x.shape[1] * task.outputs
-    most = max(1, min(_MOST_ROWS, _MOST_CELLS // width))
+    most = min(most, _fit_for(width))
     if len(train.y) <= most:
         return train
     order = np.random.default_rng(task.seed).permutation(len(train.y))
     first = np.unique(train.y[order], return_index=True)[1] if task.classes else np.arange(0)
     kept = np.sort(np.concatenate([order[first], np.delete(order, first)])[:most])
     return _Part(train.x[kept], train.y[kept], None if train.weights is None else train.weights[kept])
+
+
+def _fit_for(width: int) -> int:
+    """Rows that the linear model and the trees are trained on at most, of so many features times outputs."""
+    return max(1, min(_MOST_ROWS, _MOST_CELLS // width))
 
 
 def _loss(problem: NetworkProblem, outputs: np.ndarray, part: _Part, seed: int) -> float:

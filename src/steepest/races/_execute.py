@@ -121,6 +121,10 @@ class Crew:
         """Those of the entries that have ended, in their order."""
         return [self.ended[entry.run] for entry in entries if entry.run in self.ended]
 
+    def all_ended(self) -> list[Ended]:
+        """All that has ended, in the order of the race."""
+        return [self.ended[number] for number in sorted(self.ended)]
+
     def step_seconds(self, name: str, learning_rate: float, about: float) -> float | None:
         """Seconds of a step of an optimizer alone on the machine, its program compiled; None where it takes none."""
         seed = self._plan.seeds[0]

@@ -83,9 +83,13 @@ class Plan:
 
     def __len__(self) -> int:
         """How many runs it has at most, no grid being extended."""
+        return self.tuning_runs + 2 * len(self.optimizers) * len(self.confirm_seeds)
+
+    @property
+    def tuning_runs(self) -> int:
+        """How many of its runs are for tuning, no grid being extended."""
         drawn = count_drawn(self.search)
-        tuning = len(self.seeds) * sum(len(rates) + drawn for rates in self.rates.values())
-        return tuning + 2 * len(self.optimizers) * len(self.confirm_seeds)
+        return len(self.seeds) * sum(len(rates) + drawn for rates in self.rates.values())
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain values: what must be equal for results to be equal."""

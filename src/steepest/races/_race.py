@@ -14,11 +14,11 @@ from ..errors import InputError
 from ..optimizer import Optimizer
 from ..problems import Minimised, Model, NetworkProblem, check_minimised
 from ..rules import Rule, fields, proper_name
-from ..training import Run, Settings, fit_instance, steps_per_epoch
+from ..training import Run, Settings, fit_instance
 from ._baselines import SEEDS, Baseline, baselines
 from ._choose import choose
 from ._execute import Crew, Ended
-from ._plan import CONFIRM, TUNE, Plan, plan_race, seconds_at_most
+from ._plan import CONFIRM, TUNE, Plan, plan_race
 from ._recommend import Recommendation, recommend
 from ._sanity import Finding, recommended_losses, sanity
 from ._sentence import rate
@@ -97,6 +97,8 @@ class Race:
         statuses = self.runs.filter(pl.col("status") != "interrupted")["status"]
         if statuses.is_empty():
             why = "No run ended, so nothing can be recommended."
+        elif not self.complete and not statuses.is_in(["ok", "stopped"]).any():
+            why = "Only runs that diverged or were dropped, the first to end, have: nothing can be recommended yet."
         else:
             all_lost = (statuses == "diverged").all()
             lost = "Every run" if all_lost else "At every learning rate half the runs or more"
@@ -167,7 +169,7 @@ def race(
         entries = tune(crew, plan)
     except KeyboardInterrupt:  # between two stretches of training
         crew.stop()
-        entries = plan.entries()
+        entries = []
     usual = {name: one.learning_rate for name, one in plan.optimizers.items()}
     if not crew.stopped:
         tuned = judged_runs(runs_table(crew.of(entries)))
@@ -178,15 +180,15 @@ def race(
         }
         entries += (confirming := plan.confirming(fresh, len(entries)))
         crew.train(confirming, plan.settings.epochs)
-    ended = crew.of(entries)
+    ended = crew.all_ended()
     runs = runs_table(ended)
     arrays = {name: _arrays(one.rule) for name, one in plan.optimizers.items()}
     verdict = judge(runs, usual, problem.measure, state_arrays=arrays) if ended else None
     beside, findings = _checked(crew, problem, runs, verdict) if verdict and not crew.stopped else ({}, ())
-    if verdict and crew.stopped:
-        verdict = dataclasses.replace(verdict, sentence=_partial(verdict.sentence, runs, plan))
     winner = _winner(problem, plan, crew, runs, verdict) if verdict else None
     step_seconds = _step_seconds(crew, verdict) if verdict and not crew.stopped else {}
+    if verdict and crew.stopped:
+        verdict = dataclasses.replace(verdict, sentence=_partial(verdict.sentence, runs, plan))
     complete, seconds = not crew.stopped, time.perf_counter() - started
     curves = curves_table(ended)
     return Race(problem, plan, runs, curves, verdict, winner, complete, seconds, step_seconds, beside, findings)
@@ -236,7 +238,9 @@ def _smaller(plan: Plan) -> str:
 
 
 def _partial(sentence: str, runs: pl.DataFrame, plan: Plan) -> str:
-    return f"Partial, {len(runs):,} of {len(plan):,} runs: {sentence}"
+    tuned = len(of_stage(runs, TUNE))
+    further = max(0, tuned - plan.tuning_runs)  # of grids that grew
+    return f"Partial, {len(runs):,} of {len(plan) + further:,} runs: {sentence}"
 
 
 def runs_table(ended: Sequence[Ended]) -> pl.DataFrame:
@@ -268,35 +272,10 @@ def _winner(problem: Minimised, plan: Plan, crew: Crew, runs: pl.DataFrame, verd
         shared, instance = together(plan.optimizers.values())(one), crew.instance(chosen["seed"])
         run = fit_instance(problem, instance, shared, plan.settings, seed=chosen["seed"])
         run = dataclasses.replace(run, optimizer=one)
-    except KeyboardInterrupt:  # a second Ctrl-C: the results matter more than the model
+    except KeyboardInterrupt:  # the results matter more than the model, which is trained when the race goes on
+        crew.stop()
         return None
     if not isinstance(problem, NetworkProblem):
         return Winner(chosen["run"], run, None, {})
     model = problem.model(run.parameters, chosen["seed"])
     return Winner(chosen["run"], run, model, problem.evaluate(model, chosen["seed"]))
-
-
-class Estimate(NamedTuple):
-    """runs: how many are planned.  seconds: about how long they take, were none to stop early."""
-
-    runs: int
-    seconds: float
-
-
-def estimate(problem: Minimised, plan: Plan) -> Estimate:
-    """Time a few epochs of the dearest optimizer and reckon from them. Takes a second or two."""
-    (instance,) = problem.instances(plan.seeds[:1])
-    one = max(plan.optimizers.values(), key=lambda one: len(one.rule.state._fields))
-    shared = together(plan.optimizers.values())(one)
-    settings = dataclasses.replace(plan.settings, epochs=1, patience=None)
-
-    def timed(epochs: int) -> Run:
-        return fit_instance(problem, instance, shared, dataclasses.replace(settings, epochs=epochs), seed=plan.seeds[0])
-
-    timed(1)  # compiles the program that the whole race will use
-    one_epoch = timed(1).seconds
-    epochs = max(2, min(plan.settings.epochs, int(0.2 / max(one_epoch, 1e-6))))
-    warm = timed(epochs)
-    steps = steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows)) * plan.settings.epochs
-    step_seconds = warm.seconds / max(1, warm.steps)
-    return Estimate(len(plan), seconds_at_most(len(plan), steps, step_seconds))
