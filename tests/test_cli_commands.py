@@ -243,13 +243,32 @@ def test_a_confirmed_leaderboard_tells_each_difference_with_its_interval(shell, 
         "race", "wine", *TINY, "--seeds", "1", "--quiet", "--learning-rates", "2", "--confirm-seeds", "6"
     )
     head, best, *rows = told.splitlines()[1:11]
-    for column in ("optimizer", "rate", "median", "% above best", "95 % interval", " p "):
+    for column in ("optimizer", "rate", "median", "% above best", " p "):
         assert column in head
+    assert told.splitlines()[0].endswith(", with 95 % intervals:")
     assert best.endswith(" best")
+    ends, number = r"\[-?[\d.e-]+, -?[\d.e-]+\]", r"-?[\d.e-]+"
     for row in rows:
         assert len(row) <= 80
-        difference = r"-?[\d.e+-]+ +-?[\d.e+-]+ to -?[\d.e+-]+ +[\d.e-]+ +(worse|equal|undecided)"
-        assert re.fullmatch(rf"[A-Z]\w+ +[\d.e-]+[* ] +[\d.]+ +{difference}", row)
+        words = rf"[A-Z]\w+ +{number}[* ] +{number} {ends} +{number} {ends} +{number} +(worse|equal|undecided)"
+        assert re.fullmatch(words, row)
+    best = next(line for line in told.splitlines() if line.startswith("Best baseline: "))
+    assert re.search(r"the network differs from it by \S+ \(95 % interval \S+ to \S+\), median .* nats on the same 6", best)
+
+
+def test_neither_hyperparameters_nor_a_narrow_terminal_push_a_number_out_of_the_leaderboard(shell, monkeypatch):
+    asked = ("--optimizers", "adam,momentum", "--search", "b2,epsilon,momentum", "--learning-rates", "0.03,0.1")
+    race = ("race", "iris", *TINY, *asked, "--seeds", "1", "--confirm-seeds", "6", "--quiet", "--out", "race")
+    words = {}
+    for columns in ("80", "40"):
+        monkeypatch.setenv("COLUMNS", columns)
+        told = shell.works(*race, *(("--resume",) if words else ()))
+        rows = re.split(r"^(?:\*|Undecided|Use) ", told.partition("intervals:\n")[2], flags=re.M)[0].splitlines()
+        assert max(map(len, rows)) <= int(columns)
+        words[columns] = sorted("".join(rows).replace(" ", ""))
+    assert "with" in told
+    assert words["80"] == words["40"]
+    assert "…" not in words["80"]
 
 
 def test_a_report_is_drawn_again(shell):

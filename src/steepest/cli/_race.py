@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from ..errors import InputError
 from ..files import check_new_directory
 from ..problems import NetworkProblem
 from ..races import (
-    Comparison,
     Ended,
     Estimate,
     Journal,
@@ -177,7 +177,10 @@ def _say_verdict(console: Console, problem: NetworkProblem, race: Race) -> None:
     if race.verdict is not None:
         measure = race.problem.measure
         unit = f" in {measure.unit}" if measure.unit else ""
-        console.print(f"{measure.part.capitalize()} {measure.name}{unit}, at each one's recommended learning rate:")
+        ends = ", with 95 % intervals" if race.verdict.confirmed else ""
+        console.print(
+            f"{measure.part.capitalize()} {measure.name}{unit}, at each one's recommended learning rate{ends}:"
+        )
         console.print(_leaderboard(race))
         if any(standing.at_edge for standing in race.verdict.leaderboard):
             console.print("* the end of its grid: a rate further out was not tried and may be better")
@@ -197,41 +200,67 @@ def _say_sanity(console: Console, race: Race) -> None:
     beside = [finding for finding in race.sanity if finding.check == "baseline"]
     if beside:
         best = min(beside, key=lambda finding: finding.numbers["other_median"])
-        median, own = best.numbers["other_median"], race.problem.measure.of(best.numbers["median"])
-        over = f"on the same {counted(int(best.numbers['seeds']), 'seed')}"
-        console.print(f"Best baseline: {best.between[1]}, median {median:.3g} to the network's {own} {over}.")
+        console.print(f"Best baseline: {best.between[1]}, {_baseline(race, best.numbers)}.")
+
+
+def _baseline(race: Race, numbers: Mapping[str, float]) -> str:
+    """A baseline's median, and how the network stands to it, seed by seed."""
+    low, high, seeds = numbers["low"], numbers["high"], counted(int(numbers["seeds"]), "seed")
+    ends = f" (95 % interval {low:.2g} to {high:.2g})" if math.isfinite(low) and math.isfinite(high) else ""
+    differs = f"the network differs from it by {numbers['difference']:.2g}{ends}"
+    own = race.problem.measure.of(numbers["median"])
+    return f"median {numbers['other_median']:.3g}; {differs}, median {own} on the same {seeds}"
 
 
 def _leaderboard(race: Race) -> Table:
     assert race.verdict is not None
     confirmed = race.verdict.confirmed
-    names = ("rate", "median", "% above best", "95 % interval", "p", "") if confirmed else _UNCONFIRMED
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("optimizer", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
+    # What is too long for its column goes on below: one with hyperparameters must not push a number out.
+    table.add_column("optimizer", overflow="fold", max_width=15)
+    for name in _CONFIRMED if confirmed else _UNCONFIRMED:
+        table.add_column(name, justify="right", overflow="fold")
     for standing in race.verdict.leaderboard:
-        told = _beside(standing.comparison, race.verdict.leaderboard[0].median) if confirmed else _alone(standing)
+        told = _beside(standing, race.verdict.leaderboard[0].median) if confirmed else _alone(standing)
         at = rate(standing.learning_rate) + ("*" if standing.at_edge else " ")
-        table.add_row(standing.name, at, _loss(standing.median), *told)
+        table.add_row(standing.name, at, *told)
     return table
 
 
+_CONFIRMED = ("rate", "median", "% above best", "p", "")
 _UNCONFIRMED = ("learning rate", "median", "lowest", "highest", "at usual rate", "diverged")
 
 
 def _alone(standing: Standing) -> tuple[str, ...]:
-    losses = (standing.low, standing.high, standing.usual_median)
+    losses = (standing.median, standing.low, standing.high, standing.usual_median)
     return *map(_loss, losses), f"{standing.diverged} of {standing.runs}"
 
 
-def _beside(comparison: Comparison | None, best: float) -> tuple[str, ...]:
-    """By how much of the best's median an optimizer is above it, seed by seed; the interval; Holm's p; what follows."""
-    if comparison is None:
-        return "", "", "", "best"
+def _beside(standing: Standing, best: float) -> tuple[str, ...]:
+    """The median; by how much of the best's it is above it, seed by seed; Holm's p; what follows.
+
+    best: the median of the best.
+    """
+    median, beside = _with_ends(_loss(standing.median), *standing.interval), standing.comparison
+    if beside is None:
+        return median, "", "", "best"
     share = 100 / abs(best) if best else math.nan
-    median, low, high = (f"{share * one:.2g}" for one in (comparison.median, comparison.low, comparison.high))
-    return median, f"{low} to {high}", f"{comparison.adjusted:.2g}", comparison.relation
+    above = _with_ends(_brief(share * beside.median), share * beside.low, share * beside.high)
+    return median, above, f"{beside.adjusted:.2g}", beside.relation
+
+
+def _with_ends(value: str, low: float, high: float) -> str:
+    """A number with its interval, which fewer than six seeds do not allow."""
+    return value if math.isnan(low) or math.isnan(high) else f"{value} [{_brief(low)}, {_brief(high)}]"
+
+
+def _brief(value: float) -> str:
+    """Two digits, and no exponent where a number is large.
+
+    >>> _brief(0.0234), _brief(123.4), _brief(math.inf)
+    ('0.023', '123', 'inf')
+    """
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def _loss(value: float) -> str:
