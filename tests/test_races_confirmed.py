@@ -81,7 +81,10 @@ def test_an_optimizer_against_itself_is_never_a_winner():
     assert verdict.leaderboard[1].comparison.p == 1.0
     assert verdict.leaderboard[1].comparison.relation == "equal"
     assert verdict.decided
-    assert verdict.sentence.startswith("Adam and SGD are equals to within 1 %. Use Adam at a learning rate of 0.1")
+    told = (
+        "Adam and SGD are equals to within 1 % (95 % interval of the difference 0 to 0). Use Adam at a learning rate of"
+    )
+    assert verdict.sentence.startswith(told)
 
 
 def test_a_difference_within_the_margin_is_not_sold_as_one():
@@ -106,6 +109,33 @@ def test_one_that_diverges_on_fresh_seeds_stands_behind_and_is_worse():
     assert verdict.leaderboard[1].median == INF
     assert verdict.winners == ("adam",)
     assert verdict.to_json()["leaderboard"][1]["median"] is None
+    told = "better than the other; next is SGD, half of whose runs or more diverged (p = 0.002)."
+    assert verdict.sentence.endswith(told)
+
+
+def test_the_worse_are_told_with_the_interval_of_the_nearest():
+    verdict = judge({"adam": SEEDS, "sgd": SEEDS, "rmsprop": [one + 0.1 for one in SEEDS]})
+    told = "difference 0 to 0); RMSProp is worse, higher by 0.1 (95 % interval 0.1 to 0.1, p = 0.0039). Use Adam at"
+    assert told in verdict.sentence
+
+
+def test_of_several_worse_the_nearest_is_told_and_of_several_equals_the_widest_interval():
+    """Of the ten equal differences 0.003 and 0.006 the intervals are these; p = 2/1024 times the four compared."""
+    behind = {"adam": 0.0, "sgd": 0.003, "nadam": 0.006, "rmsprop": 0.1, "adagrad": 0.2}
+    runs = table({name: [one + more for one in SEEDS] for name, more in behind.items()})
+    told = judged(runs, dict.fromkeys(behind, 0.1), NATS).sentence
+    assert told.startswith(
+        "Adam, SGD and Nadam are equals to within 1 % (95 % intervals of the differences to Adam within 0.003 to "
+        "0.006); the other 2 are worse, the nearest of them RMSProp, higher by 0.1 (95 % interval 0.1 to 0.1, p = "
+        "0.0078). Use "
+    )
+
+
+def test_a_leader_that_no_other_winner_comes_near_is_used_for_its_mean():
+    """Nine of ten seeds are equal and on one SGD is 3 above: the mean is 0.3 above, far beyond a hundredth of 1.78."""
+    verdict = judge({"adam": SEEDS, "sgd": [SEEDS[0] + 3.0, *SEEDS[1:]]})
+    assert verdict.winners == ("adam", "sgd")
+    assert (verdict.optimizer, verdict.reason) == ("adam", "its mean is lowest")
 
 
 def test_of_equals_the_one_whose_rate_matters_least_is_used_and_why_is_said():

@@ -15,17 +15,15 @@ def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
     use = f"{first.name} at a learning rate of {rate(first.learning_rate)}"
     reached = f"median {measure.part} {measure.name} {measure.of(first.median)}{_interval(first)} over {_seeds(seeds)}"
     edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
-    others = len(verdict.leaderboard) - len(verdict.winners)
     if len(verdict.winners) == 1:
         return f"Use {use}: {reached}{_ahead(verdict)}{edge}."
     names = _listed([proper_name(name) for name in verdict.winners])
     why = f", since {verdict.reason}" if verdict.reason else ""
     if verdict.decided:
-        told = f"{names} are equals to within {100 * verdict.margin:.0f} %"
+        told = f"{names} are equals to within {100 * verdict.margin:.0f} %{_within(verdict)}"
     else:
         told = f"Undecided between {names}{_unsettled(verdict, seeds)}"
-    beaten = f"; the other {others} {'is' if others == 1 else 'are'} worse" if others else ""
-    return f"{told}{beaten}. Use {use}{why}: {reached}{edge}."
+    return f"{told}{_beaten(verdict)}. Use {use}{why}: {reached}{edge}."
 
 
 def _interval(one: Standing) -> str:
@@ -49,19 +47,44 @@ def _unsettled(verdict: Verdict, seeds: int) -> str:
     return f"{few}{'; ' if few else ': '}{would}, if the difference is real"
 
 
+def _within(verdict: Verdict) -> str:
+    """Between what the differences of equals to the leader are."""
+    beside = [one.comparison for one in verdict.leaderboard if one.optimizer in verdict.winners and one.comparison]
+    ends = f"{min(one.low for one in beside):.2g} to {max(one.high for one in beside):.2g}"
+    if len(beside) == 1:
+        return f" (95 % interval of the difference {ends})"
+    leader = proper_name(verdict.leaderboard[0].optimizer)
+    return f" (95 % intervals of the differences to {leader} within {ends})"
+
+
+def _beaten(verdict: Verdict) -> str:
+    """Who is no winner, and how far the nearest is behind."""
+    worse = [one for one in verdict.leaderboard if one.optimizer not in verdict.winners]
+    if not worse:
+        return ""
+    name = proper_name(worse[0].optimizer)
+    several = f"the other {len(worse)} are worse, the nearest of them {name}"
+    return f"; {several if len(worse) > 1 else f'{name} is worse'}{_behind(worse[0])}"
+
+
 def _ahead(verdict: Verdict) -> str:
     """How far the next one is behind; nothing where there is no other."""
     if len(verdict.leaderboard) == 1:
         return ""
-    beside = verdict.leaderboard[1].comparison
-    assert beside is not None
-    others = len(verdict.leaderboard) - 1
+    others, following = len(verdict.leaderboard) - 1, verdict.leaderboard[1]
     than = "better than the other" if others == 1 else f"better than each of the {others} others"
-    if not math.isfinite(verdict.leaderboard[1].median):
-        return f", {than}, of which half the runs diverged" if others == 1 else f", {than}; of the next half diverged"
+    return f", {than}; next is {proper_name(following.optimizer)}{_behind(following)}"
+
+
+def _behind(one: Standing) -> str:
+    """How far one that is worse is behind the leader."""
+    beside = one.comparison
+    assert beside is not None
+    if not math.isfinite(one.median):
+        return f", half of whose runs or more diverged (p = {beside.adjusted:.2g})"
     return (
-        f", {than}; next is {proper_name(beside.optimizer)}, higher by {beside.median:.2g} "
-        f"(95 % interval {beside.low:.2g} to {beside.high:.2g}, p = {beside.adjusted:.2g})"
+        f", higher by {beside.median:.2g} (95 % interval {beside.low:.2g} to {beside.high:.2g}, "
+        f"p = {beside.adjusted:.2g})"
     )
 
 

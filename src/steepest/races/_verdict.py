@@ -163,7 +163,7 @@ def _pick(winners: Sequence[Standing], state_arrays: Mapping[str, int]) -> tuple
         "it keeps the least state": lambda one: state_arrays.get(one.optimizer, 0),
         "its mean is lowest": lambda one: one.mean,
     }
-    left, reason = near, ""
+    left, reason = near, "its mean is lowest" if len(near) == 1 else ""
     for told, key in criteria.items():
         best = min(map(key, left))
         kept = [one for one in left if key(one) == best]
