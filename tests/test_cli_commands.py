@@ -253,7 +253,8 @@ def test_a_confirmed_leaderboard_tells_each_difference_with_its_interval(shell, 
         words = rf"[A-Z]\w+ +{number}[* ] +{number} {ends} +{number} {ends} +{number} +(worse|equal|undecided)"
         assert re.fullmatch(words, row)
     best = next(line for line in told.splitlines() if line.startswith("Best baseline: "))
-    assert re.search(r"the network differs from it by \S+ \(95 % interval \S+ to \S+\), median .* nats on the same 6", best)
+    differs = r"the network differs from it by \S+ \(95 % interval \S+ to \S+\), median .* nats on the same 6 seeds\."
+    assert re.search(differs, best)
 
 
 def test_neither_hyperparameters_nor_a_narrow_terminal_push_a_number_out_of_the_leaderboard(shell, monkeypatch):

@@ -78,26 +78,31 @@ def row(told: str, first: str) -> list[str]:
 
 def test_it_says_who_wins_in_each_what_was_asked_differently_and_who_is_better(shell):
     """In B Adam is worse by 0.2 on each of eight seeds: p = 2/256, over two optimizers after Holm 4/256 = 0.0156. SGD
-    is the same. What each recommends is Adam, and is compared on its own: p = 2/256 = 0.00781."""
+    is the same. What each recommends is Adam, and is compared on its own: p = 2/256 = 0.00781.
+
+    Of eight losses X_1 to X_8 cover the median in 1 - 2/256, X_2 to X_7 in 1 - 18/256 of samples: I = 0.675, and the
+    ends lie 7 I / (1 + 6 I) = 0.936 of the way inwards: 1.01036 to 1.06164, and 0.2 more.
+    """
     race(shell.place / "a")
     race(shell.place / "b", LOSSES | {"adam": LOSSES["adam"] + 0.2}, edit=asked(network={"hidden": [16]}))
     before = tree(shell.place)
     told = shell.works("compare", "a", "b")
     assert tree(shell.place) == before
     assert told.startswith(
-        "A = a: Use Adam at a learning rate of 0.001: median validation cross-entropy 1.04 nats over 8"
+        "A = a: Use Adam at a learning rate of 0.001: median validation cross-entropy 1.04 nats (95 % interval "
     )
-    assert "\nB = b: Use Adam at a learning rate of 0.001: median validation cross-entropy 1.24 nats over 8" in told
+    assert "\nB = b: Use Adam at a learning rate of 0.001: median validation cross-entropy 1.24 nats (95 % " in told
     asked_part = told.split("What was asked differently:\n")[1].split("\n\n")[0]
     assert [line.split() for line in asked_part.splitlines()] == [["A", "B"], ["Network,", "hidden", "64", "16"]]
-    assert row(told, "recommended")[1:4] == ["Adam, 1.04", "Adam, 1.24", "0.2"]
+    assert row(told, "recommended")[1:4] == ["Adam, 1.04 (1.01 to 1.06)", "Adam, 1.24 (1.21 to 1.26)", "0.2"]
     assert row(told, "recommended")[-2:] == ["0.00781", "A"]
-    assert row(told, "Adam")[1:4] == ["1.04 at 0.001", "1.24 at 0.001", "0.2"]
+    assert row(told, "Adam")[1:4] == ["1.04 (1.01 to 1.06) at 0.001", "1.24 (1.21 to 1.26) at 0.001", "0.2"]
     assert row(told, "Adam")[-2:] == ["0.0156", "A"]
-    assert row(told, "SGD")[1:] == ["1.54 at 0.1", "1.54 at 0.1", "0", "0", "1", "neither"]
+    assert row(told, "SGD")[1:] == [*["1.54 (1.51 to 1.56) at 0.1"] * 2, "0", "0", "1", "neither"]
     assert told.endswith(
         "\nAll recommend Adam.\nCompared on 8 shared seeds (3 to 10).\n"
-        "Beyond luck, A is better than B with what it recommends and Adam.\n"
+        "Beyond luck, A is better than B with what it recommends by 0.2 (95 % interval 0.2) and Adam by 0.2 (95 % interval "
+        "0.2).\n"
     )
 
 
@@ -110,10 +115,10 @@ def test_where_choices_winners_optimizers_and_rates_differ(shell):
     assert "\nWinners: Adam in A; SGD and Nadam in B.\n" in told
     assert "\nRaced only in some: Adam in A; Nadam in B.\n" in told
     assert "\nOther learning rates: SGD 0.1 in A and 0.3 in B.\n" in told
-    assert row(told, "SGD")[1:4] == ["1.54 at 0.1", "1.04 at 0.3", "-0.5"]
+    assert row(told, "SGD")[1:4] == ["1.54 (1.51 to 1.56) at 0.1", "1.04 (1.01 to 1.06) at 0.3", "-0.5"]
     assert row(told, "SGD")[-1] == "B"
     assert row(told, "Nadam")[1:] == ["—", row(told, "Nadam")[2], "—", "—", "—", "—"]
-    assert "Beyond luck, B is better than A with SGD." in told
+    assert "Beyond luck, B is better than A with SGD by 0.5 (95 % interval 0.5)." in told
 
 
 def test_only_shared_seeds_are_paired(shell):
@@ -139,7 +144,7 @@ def test_what_no_seed_pairs_is_not_compared_seed_by_seed(shell, changes, why):
     race(shell.place / "b", **changes)
     told = shell.works("compare", "a", "b")
     assert f"\nNot compared seed by seed, since {why}; medians may differ by luck.\n" in told
-    assert row(told, "Adam") == ["Adam", "1.04 at 0.001", "1.04 at 0.001"]
+    assert row(told, "Adam") == ["Adam", *["1.04 (1.01 to 1.06) at 0.001"] * 2]
     assert "p (Holm)" not in told
     assert "luck" not in told.split("may differ by luck.")[1]
 
@@ -220,7 +225,7 @@ def test_the_page_says_the_same_and_keeps_hostile_names_text(shell):
     assert told.endswith("Drawn: page.html\n")
     page = (shell.place / "page.html").read_text(encoding="utf-8")
     assert hostile not in page
-    assert "Beyond luck, A is better than B with what it recommends and Adam.</h1>" in page
+    assert "Beyond luck, A is better than B with what it recommends by 0.5 (95 % interval 0.5) and Adam by 0.5" in page
     label = re.search(r'id="differences" role="img" aria-label="([^"]*)"', page)[1]
     assert "Adam B − A: 0.5 (0.5), A is better" in label
     (figure,) = (
@@ -228,6 +233,6 @@ def test_the_page_says_the_same_and_keeps_hostile_names_text(shell):
     )
     (trace,) = figure["data"]
     assert trace["x"] == pytest.approx([0.5, 0.5])
-    assert "<td>1.04 at 0.001</td><td>1.54 at 0.001</td><td>0.5</td>" in page
+    assert "<td>1.04 (1.01 to 1.06) at 0.001</td><td>1.54 (1.51 to 1.56) at 0.001</td><td>0.5</td>" in page
     assert shell.works("compare", "a", "b", "--out", "page.html") == told
     assert (shell.place / "page.html").read_text(encoding="utf-8") == page

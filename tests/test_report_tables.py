@@ -25,10 +25,10 @@ def rank(optimizer: str, **facts) -> dict:
 def race(tmp_path):
     """A race that ten fresh seeds confirmed: Adam leads, Nadam is no worse, SGD is, and momentum diverged."""
     ranks = [
-        rank("adam"),
+        rank("adam", interval=[0.0412, 0.0612]),
         rank("nadam", median=0.0623, comparison=COMPARED | {"relation": "undecided"}, at_edge=True),
         rank("sgd", learning_rate=0.1, comparison=COMPARED | {"adjusted": 2e-7}),
-        rank("momentum", median=None, comparison=COMPARED),
+        rank("momentum", median=None, interval=[0.4, None], comparison=COMPARED),
     ]
 
     def confirm(facts):
@@ -49,20 +49,21 @@ def test_markdown_holds_every_number_where_it_belongs(race):
     *lines, blank, caption = markdown(race).split("\n")
     head, sides, *rows = map(cells_of, lines)
     assert blank == ""
-    assert head == ["Optimizer", "Learning rate", "Median loss (nats)", "Difference to the leader (95 %)", "p (Holm)",
+    assert head == ["Optimizer", "Learning rate", "Median loss (nats) (95 %)", "Difference to the leader (95 %)", "p (Holm)",
                     "P(worse) (95 %)", "Seeds"]  # fmt: skip
     assert sides == [":---"] + ["---:"] * 6
     assert rows == [
-        ["**Adam**", "1e-4", "0.05", "—", "—", "—", "10"],
+        ["**Adam**", "1e-4", "0.05 [0.0412, 0.0612]", "—", "—", "—", "10"],
         ["**Nadam**", "1e-4†", "0.0623", "0.0123 [-0.002, 12,300]", "0.02", "0.9 [0.596, 0.982]", "10"],
         ["SGD", "0.1", "0.05", "0.0123 [-0.002, 12,300]", "2e-7", "0.9 [0.596, 0.982]", "10"],
-        ["Momentum", "1e-4", "∞", "0.0123 [-0.002, 12,300]", "0.02", "0.9 [0.596, 0.982]", "10"],
+        ["Momentum", "1e-4", "∞ [0.4, ∞]", "0.0123 [-0.002, 12,300]", "0.02", "0.9 [0.596, 0.982]", "10"],
     ]
     assert caption.startswith(
         "Table: Validation cross-entropy in nats on wine (lower is better): median over 10 fresh "
     )
     assert "10 fresh seeds (3 to 12)" in caption
     assert caption.endswith("steepest 0.1.0.")
+    assert "In brackets the 95 % interval, of a median Hettmansperger and Sheather's." in caption
     assert "†: the best rates reach the end of the grid" in caption
 
 
@@ -77,12 +78,12 @@ def test_latex_is_a_booktabs_table_of_the_same(race):
     assert rows[0] == "\\toprule"
     assert rows[2] == "\\midrule"
     assert rows[3:5] == [
-        r"\textbf{Adam} & $1\times10^{-4}$ & $0.05$ & --- & --- & --- & $10$ \\",
+        r"\textbf{Adam} & $1\times10^{-4}$ & $0.05$ [$0.0412$, $0.0612$] & --- & --- & --- & $10$ \\",
         r"\textbf{Nadam} & $1\times10^{-4}$\textdagger{} & $0.0623$ & $0.0123$ [$-0.002$, $12{,}300$] & $0.02$ & "
         r"$0.9$ [$0.596$, $0.982$] & $10$ \\",
     ]
     assert rows[5].startswith(r"SGD & $0.1$ & $0.05$ & $0.0123$ [$-0.002$, $12{,}300$] & $2\times10^{-7}$ & ")
-    assert rows[6].startswith(r"Momentum & $1\times10^{-4}$ & $\infty$ & ")
+    assert rows[6].startswith(r"Momentum & $1\times10^{-4}$ & $\infty$ [$0.4$, $\infty$] & ")
     assert rows[7:] == ["\\bottomrule", "\\end{tabular}", "\\end{table}"]
     assert lines[5:].count("    \\toprule") == 1
 

@@ -8,7 +8,7 @@ from ..rules import proper_name
 from ._compare import RECOMMENDED, Compared, Entrant
 from ._format import count, interval, listed, number, rate
 from ._style import Table
-from ._tables import seeds_in_words
+from ._tables import median_ends, seeds_in_words
 from ._words import rows
 
 
@@ -37,7 +37,7 @@ def result_table(compared: Compared) -> Table:
         none = ["—"] * (len(head) - len(levels))
         cells += [[*levels, *told] for told in beside] or [[*levels, *none]]
     told = f"; over the shared seeds, the median of how far others are above {letters[0]}" if compared.beside else ""
-    return Table(f"Median loss at each one's recommended learning rate{told}", head, cells)
+    return Table(f"Median loss (95 % interval) at each one's recommended learning rate{told}", head, cells)
 
 
 def _level(one: Entrant, what: str) -> str:
@@ -45,6 +45,8 @@ def _level(one: Entrant, what: str) -> str:
     if rank is None:
         return "—"
     median = "diverged" if rank["median"] is None else number(rank["median"])
+    if ends := median_ends(rank):
+        median += f" ({interval(*ends)})"
     if what == RECOMMENDED:
         return f"{proper_name(rank['optimizer'])}, {median}"
     return f"{median} at {_at(rank)}"
@@ -119,6 +121,11 @@ def _pairs(compared: Compared) -> str:
     return f"Compared on {count(len(compared.seeds), 'shared seed')} ({seeds_in_words(compared.seeds)}){few}."
 
 
+def _by(one: Comparison) -> str:
+    ends = interval(*sorted((abs(one.low), abs(one.high))))
+    return f" by {number(abs(one.median))} (95 % interval {ends})"
+
+
 def _beyond_luck(compared: Compared) -> list[str]:
     """Where one race is better than another beyond luck."""
     first, wins = compared.entrants[0].letter, dict[str, list[str]]()
@@ -127,6 +134,6 @@ def _beyond_luck(compared: Compared) -> list[str]:
         for one in others:
             pair = {"better": (one.optimizer, first), "worse": (first, one.optimizer)}.get(one.relation)
             if pair:
-                wins.setdefault(" is better than ".join(pair), []).append(name)
+                wins.setdefault(" is better than ".join(pair), []).append(name + _by(one))
     told = [f"Beyond luck, {pair} with {listed(names)}." for pair, names in wins.items()]
     return told or (["No difference is beyond luck."] if compared.beside else [])

@@ -24,7 +24,7 @@ _NUMBER = (int, float, NoneType)
 _RANK: _Kinds = {"optimizer": (str,), "learning_rate": _NUMBER, "median": _NUMBER, "low": _NUMBER, "high": _NUMBER}
 _RANK |= {"runs": (int,), "diverged": (int,)}
 _RANK |= {"plateau": (list, NoneType), "comparison": (dict, NoneType), "tuning": (dict, NoneType)}
-_RANK |= {"hyperparameters": (dict,)}
+_RANK |= {"hyperparameters": (dict,), "interval": (list, NoneType)}
 _COMPARED: _Kinds = {"differences": (list,), "relation": (str,), "more_seeds": (int, NoneType)}
 _COMPARED |= dict.fromkeys(("median", "low", "high", "p", "adjusted", "beaten", "beaten_low", "beaten_high"), _NUMBER)
 _VERDICT: _Kinds = {"sentence": (str,), "confirmed": (bool,), "leaderboard": (list,), "seeds": (list, NoneType)}
@@ -32,6 +32,7 @@ _VERDICT |= {"optimizer": (str,), "winners": (list,), "decided": (bool,), "more_
 _VERDICT |= {"reason": (str,), "margin": _NUMBER}
 # What older verdicts lack: they knew no fresh seeds, or searched learning rates alone.
 _RANK_LACKS: dict[str, Any] = {"plateau": None, "comparison": None, "tuning": None, "hyperparameters": {}}
+_RANK_LACKS |= {"interval": None}
 _VERDICT_LACKS: dict[str, Any] = {
     "seeds": None,
     "winners": [],

@@ -1,7 +1,8 @@
 """The leaderboard of a race as a table for papers: Markdown with pipes, or LaTeX with booktabs."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +75,9 @@ def paper_table(record: Record) -> PaperTable:
     seeds, paired = judged_seeds(record), any(rank.get("comparison") for rank in ranks)
     metric = record.facts["metric"] or {}
     unit = f" ({metric['unit']})" if metric.get("unit") else ""
-    head = ["Optimizer", "Learning rate", _on_one_line(f"Median loss{unit}"), *(_PAIRED if paired else ()), "Seeds"]
+    sure = " (95 %)" if any(median_ends(rank) for rank in ranks) else ""
+    loss = _on_one_line(f"Median loss{unit}{sure}")
+    head = ["Optimizer", "Learning rate", loss, *(_PAIRED if paired else ()), "Seeds"]
     lines = [Line(rank["optimizer"] in winners, _cells(rank, len(seeds), paired=paired)) for rank in ranks]
     return PaperTable(_caption(record, seeds, paired=paired), head, lines)
 
@@ -90,12 +93,13 @@ def judged_seeds(record: Record) -> list[int]:
 def _cells(rank: dict[str, Any], seeds: int, *, paired: bool) -> list[str]:
     edge = _EDGE if rank.get("at_edge") else ""
     name = proper_name(rank["optimizer"]) + with_knobs(rank["hyperparameters"])
-    cells = [_on_one_line(name), rate(rank["learning_rate"]) + edge, _loss(rank["median"])]
+    loss = _with_interval(_loss(rank["median"]), *(median_ends(rank) or (None, None)))
+    cells = [_on_one_line(name), rate(rank["learning_rate"]) + edge, loss]
     beside = rank.get("comparison")
     if beside:
-        cells.append(_with_interval(beside["median"], beside["low"], beside["high"]))
+        cells.append(_with_interval(number(beside["median"]), beside["low"], beside["high"]))
         cells.append(number(beside["adjusted"]))
-        cells.append(_with_interval(beside["beaten"], beside["beaten_low"], beside["beaten_high"]))
+        cells.append(_with_interval(number(beside["beaten"]), beside["beaten_low"], beside["beaten_high"]))
     elif paired:
         cells += ["—"] * len(_PAIRED)
     return [*cells, str(seeds)]
@@ -106,9 +110,18 @@ def _loss(median: float | None) -> str:
     return "∞" if median is None else number(median)
 
 
-def _with_interval(value: float, low: float | None, high: float | None) -> str:
+def median_ends(rank: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The 95 % interval of an optimizer's median; None on fewer than six seeds, and in races from before they had it.
+
+    A file has no infinity: of an upper end that runs which diverged take there, only the lower one is known.
+    """
+    low, high = rank.get("interval") or (None, None)
+    return None if low is None else (low, math.inf if high is None else high)
+
+
+def _with_interval(value: str, low: float | None, high: float | None) -> str:
     """A number with its interval, which too few seeds have not."""
-    return f"{number(value)} [{number(low)}, {number(high)}]" if low is not None and high is not None else number(value)
+    return f"{value} [{number(low)}, {number(high)}]" if low is not None and high is not None else value
 
 
 def _caption(record: Record, seeds: Sequence[int], *, paired: bool) -> str:
@@ -119,6 +132,8 @@ def _caption(record: Record, seeds: Sequence[int], *, paired: bool) -> str:
     what = f"{upper_first(metric.get('name') or 'loss')}{unit} on {facts['data'].get('name', 'the data')}"
     over = f"median over {count(len(seeds), kind)} ({seeds_in_words(seeds)})"
     told = [f"{what} (lower is better): {over} at each optimizer's recommended learning rate."]
+    if any(median_ends(rank) for rank in verdict["leaderboard"]):
+        told.append("In brackets the 95 % interval, of a median Hettmansperger and Sheather's.")
     if paired:
         told += [
             "Differences are paired by seed, with the 95 % interval of their median; p is of the sign-flip test, "
