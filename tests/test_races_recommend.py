@@ -273,6 +273,16 @@ def test_the_epochs_are_those_of_its_own_fresh_runs():
     )
 
 
+def test_a_usual_rate_that_is_taken_back_is_not_told_as_the_only_one_tried():
+    """Tuned at 0.001 alone, whose loss is 0.999; the usual 0.1 reaches 0.9 on the fresh seeds."""
+    plan = plan_race([st.Adam(0.1)], learning_rates=[1e-3], seeds=1, confirm_seeds=2, settings=PATIENT)
+    fresh = table(*((rate, seed, 12, "ok") for rate in (1e-3, 0.1) for seed in (1, 2)), stage="confirm")
+    runs = pl.concat([table((1e-3, 0, 12, "ok"), stage="tune"), fresh])
+    told = recommend(plan, runs, judge(runs, {"adam": 0.1}, Measure("loss", "")))
+    assert (told.learning_rate, told.rates) == (0.1, 2)
+    assert "the rate must be hit, since no other that was tried is known to be as good" in told.sentence
+
+
 def test_without_fresh_seeds_those_of_the_tuning_count():
     """Its last epoch, 150, and 10 make 160, but of 155 allowed all are taken; 150 is not the last of them."""
     told = recommended(TUNING, settings=Settings(epochs=155, patience=10, batch_size="all"))

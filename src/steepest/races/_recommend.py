@@ -27,7 +27,7 @@ class Recommendation:
 
     raced: the optimizer, at its recommended learning rate.  plateau: the lowest and highest rate that tuning does not
     tell from the best; anything between them is as good.  at_edge: they reach an end of what was tried.
-    rates: how many rates the tuning tried, with its hyperparameters.
+    rates: how many rates were tried, with its hyperparameters: those of the tuning, and this one.
     searched: those of its hyperparameters that were searched and are not the usual ones.
     schedule: ``constant``, as in every race.
     epochs: so many suffice: the latest best epoch of the runs that count, and the patience it takes to see that it was
@@ -176,7 +176,7 @@ def recommend(plan: Plan, runs: pl.DataFrame, verdict: Verdict | None) -> Recomm
         searched=verdict.recommended.hyperparameters,
         plateau=verdict.recommended.plateau,
         at_edge=verdict.recommended.at_edge,
-        rates=of_stage(own, TUNE)["learning_rate"].n_unique(),
+        rates=len({*of_stage(own, TUNE)["learning_rate"], verdict.learning_rate}),
         epochs=min(longest, _rounded_up(max(1, int(best.max()) + (patience or 0)))),
         best_epoch=math.ceil(np.median(best)),
         best_epochs=(int(best.min()), int(best.max())),
