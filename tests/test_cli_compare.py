@@ -101,8 +101,8 @@ def test_it_says_who_wins_in_each_what_was_asked_differently_and_who_is_better(s
     assert row(told, "SGD")[1:] == [*["1.54 (1.51 to 1.56) at 0.1"] * 2, "0", "0", "1", "neither"]
     assert told.endswith(
         "\nAll recommend Adam.\nCompared on 8 shared seeds (3 to 10).\n"
-        "Beyond luck, A is better than B with what it recommends by 0.2 (95 % interval 0.2) and Adam by 0.2 (95 % interval "
-        "0.2).\n"
+        "Beyond luck, A is better than B with what it recommends by 0.2 (95 % interval 0.2) and Adam by 0.2 (95 % "
+        "interval 0.2).\n"
     )
 
 

@@ -49,8 +49,8 @@ def test_markdown_holds_every_number_where_it_belongs(race):
     *lines, blank, caption = markdown(race).split("\n")
     head, sides, *rows = map(cells_of, lines)
     assert blank == ""
-    assert head == ["Optimizer", "Learning rate", "Median loss (nats) (95 %)", "Difference to the leader (95 %)", "p (Holm)",
-                    "P(worse) (95 %)", "Seeds"]  # fmt: skip
+    assert head == ["Optimizer", "Learning rate", "Median loss (nats, 95 %)", "Difference to the leader (95 %)",
+                    "p (Holm)", "P(worse) (95 %)", "Seeds"]  # fmt: skip
     assert sides == [":---"] + ["---:"] * 6
     assert rows == [
         ["**Adam**", "1e-4", "0.05 [0.0412, 0.0612]", "—", "—", "—", "10"],

@@ -122,7 +122,8 @@ def _pairs(compared: Compared) -> str:
 
 
 def _by(one: Comparison) -> str:
-    ends = interval(*sorted((abs(one.low), abs(one.high))))
+    """By how much the better one is, with the interval."""
+    ends = interval(-one.high, -one.low) if one.median < 0 else interval(one.low, one.high)
     return f" by {number(abs(one.median))} (95 % interval {ends})"
 
 

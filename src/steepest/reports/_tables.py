@@ -73,11 +73,11 @@ def paper_table(record: Record) -> PaperTable:
         raise InputError(f"The race in '{record.path}' reached no verdict, so it has no leaderboard. Race again.")
     ranks, winners = record.verdict["leaderboard"], record.verdict.get("winners") or ()
     seeds, paired = judged_seeds(record), any(rank.get("comparison") for rank in ranks)
-    metric = record.facts["metric"] or {}
-    unit = f" ({metric['unit']})" if metric.get("unit") else ""
-    sure = " (95 %)" if any(median_ends(rank) for rank in ranks) else ""
-    loss = _on_one_line(f"Median loss{unit}{sure}")
-    head = ["Optimizer", "Learning rate", loss, *(_PAIRED if paired else ()), "Seeds"]
+    unit = (record.facts["metric"] or {}).get("unit")
+    told = [str(unit)] if unit else []
+    told += ["95 %"] if any(median_ends(rank) for rank in ranks) else []
+    loss = f"Median loss ({', '.join(told)})" if told else "Median loss"
+    head = ["Optimizer", "Learning rate", _on_one_line(loss), *(_PAIRED if paired else ()), "Seeds"]
     lines = [Line(rank["optimizer"] in winners, _cells(rank, len(seeds), paired=paired)) for rank in ranks]
     return PaperTable(_caption(record, seeds, paired=paired), head, lines)
 
