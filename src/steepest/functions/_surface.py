@@ -110,16 +110,16 @@ def _point(start: Any, dimensions: int, name: str) -> np.ndarray:
     return point
 
 
-def kind_of(eigenvalues: Sequence[float], tolerance: float = 1e-6) -> Kind:
+def kind_of(eigenvalues: Sequence[float], size: float = 0.0, tolerance: float = 1e-6) -> Kind:
     """The kind of a stationary point by the eigenvalues of its Hessian.
 
-    tolerance: as a share of the largest, below which one counts as 0.
+    tolerance: as a share of the largest, or of *size* where that is more, below which one counts as 0.
 
     >>> kind_of([1.0, 2.0]), kind_of([-1.0, 2.0]), kind_of([-1.0, -2.0]), kind_of([0.0, 2.0]), kind_of([0.0, 0.0])
     ('minimum', 'saddle', 'maximum', 'degenerate', 'degenerate')
     """
     values = np.asarray(eigenvalues, float)
-    size = float(np.abs(values).max(initial=0.0))
+    size = float(np.abs(values).max(initial=size))
     signs = np.where(np.abs(values) <= tolerance * size, 0, np.sign(values))
     if (signs > 0).any() and (signs < 0).any():
         return "saddle"
