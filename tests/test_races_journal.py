@@ -106,6 +106,19 @@ def test_a_race_may_be_interrupted_any_number_of_times(problem, at_once, tmp_pat
     assert contents(place) == contents(at_once)
 
 
+def test_results_without_a_model_leave_none_of_those_before(problem, tmp_path):
+    """A second interrupt, or all runs diverged: who then predicts from this directory is not to use an older model."""
+    place, plan = tmp_path / "race", planned()
+    raced(problem, plan, place)
+    assert (place / "model").is_dir()
+    with Journal(place, about(problem, plan), resume=True) as journal:
+        ended = race(problem, plan, known=journal.known)
+        with journal.results() as new:
+            save_race(dataclasses.replace(ended, winner=None), new)
+    assert json.loads((place / "race.json").read_text())["model"] is None
+    assert not (place / "model").exists()
+
+
 def test_a_line_that_was_cut_short_is_run_again(problem, at_once, tmp_path):
     place = tmp_path / "race"
     raced(problem, planned(), place, killed_after=6)

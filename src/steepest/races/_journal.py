@@ -122,6 +122,8 @@ class Journal:
             new.mkdir()
             new.chmod(0o777 & ~umask())
             yield new
+            if not (new / "model").exists():
+                shutil.rmtree(self._directory / "model", ignore_errors=True)
             # What says that a race is there comes last.
             for made in sorted(new.iterdir(), key=lambda path: path.name == "race.json"):
                 place = self._directory / made.name
