@@ -10,7 +10,7 @@ import pytest
 from steepest.reports._differences import Spread, difference_chart, difference_table, spread
 from steepest.reports._directory import read
 from steepest.reports._format import number
-from steepest.reports._fresh import fresh
+from steepest.reports._fresh import fresh, median_ends
 from steepest.reports._leaderboard import chips, leaderboard_rows, median_range
 from steepest.reports._losses import chosen_runs
 from steepest.reports._method import method
@@ -105,6 +105,11 @@ def test_every_loss_is_a_mark_on_its_strip_and_its_median_a_stroke(record, seeds
         assert [drawn[run] for run in seeds.runs[row]] == [(loss, row) for loss in seeds.losses[row]]
     (medians,) = [trace for trace in chart.figure.data if trace.name == "median loss"]
     assert medians.x == pytest.approx(np.median(seeds.losses, axis=1))
+    (bars,) = [trace for trace in chart.figure.data if trace.name == "interval"]
+    ends = [median_ends(own) for own in seeds.losses]
+    assert bars.x == tuple(place for low, high in ends for place in (low, high, None))
+    for name, own, (low, high) in zip(("Adam", "RMSProp", "SGD"), seeds.losses, ends, strict=True):
+        assert f"{name} {np.median(own):.3g} (95 % interval {low:.3g} to {high:.3g})" in chart.finding
     assert [row[0] for row in strip_table(seeds).rows] == [str(seed) for seed in seeds.seeds]
 
 

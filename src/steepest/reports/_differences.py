@@ -9,12 +9,10 @@ from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, listed, number, percent, plotly_text, signed
 from ._fresh import Fresh
-from ._strips import Marks, add_marks, add_medians, row_figure
+from ._strips import SHIFT, Marks, add_marks, add_medians, row_figure
 from ._style import INK, QUIET, Chart, Table, styles
 
 BAND = "#e6edf6"
-# The interval stands so far above the dots of its row that neither hides the other, in rows.
-SHIFT = 0.3
 # Where the greatest difference is so many times a usual one, a linear axis would squash all the others.
 SQUASHED = 12.0
 

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..races import LEAST_SEEDS, with_knobs
+from ..races import with_knobs
 from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, number, percent, rate, signed
-from ._fresh import Fresh
+from ._fresh import Fresh, median_ends
 from ._style import Style, styles
 
 LEADER = "leader"
@@ -107,22 +107,13 @@ def relation(comparison: Mapping[str, Any], margin: float) -> str:
 
 
 def median_range(losses: np.ndarray) -> str:
-    """The 95 % interval of a median, as that of the differences: Hettmansperger & Sheather's, between ordered losses.
-
-    losses: (seeds,), infinite where a run diverged. Empty below six seeds, which allow none.
-
-    Of ten losses X_2 to X_9 cover the median in 97.85 % of samples, X_3 to X_8 in 89.06 %: with
-    I = (0.9785 - 0.95) / (0.9785 - 0.8906) = 0.324 the ends lie l = 8 I / (2 + 6 I) = 0.66 of the way inwards.
+    """The 95 % interval of a median in small print; empty below six seeds, which allow none.
 
     >>> median_range(np.arange(1.0, 11.0)), median_range(np.arange(5.0))
     ('2.7 to 8.3', '')
     """
-    from scipy.stats import mstats
-
-    if len(losses) < LEAST_SEEDS:
-        return ""
-    low, high = mstats.median_cihs(losses)
-    return _ends(float(low), float(high))
+    ends = median_ends(losses)
+    return _ends(*ends) if ends else ""
 
 
 def _finite(value: float | None) -> bool:

@@ -123,6 +123,7 @@ def _verdict_part(record: Record, order: list[str], unit: str) -> dict[str, Any]
         "winners": winners,
         "chips": found,
         "seed_charts": charts,
+        "seed_intervals": seeds is not None and len(seeds.seeds) >= LEAST_SEEDS,
         "margin": f"{number(seeds.margin)} {unit}" if seeds else "",
         "runs": embedded_runs(record, order, unit) if record.kind == "race" else None,
     }

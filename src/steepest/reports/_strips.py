@@ -8,12 +8,14 @@ import plotly.graph_objects as go
 
 from ..rules import proper_name
 from ._directory import Record
-from ._format import listed, number, plotly_text
-from ._fresh import Fresh
+from ._format import interval, number, plotly_text
+from ._fresh import Fresh, median_ends
 from ._scale import ABOVE_AT, DIVERGED_AT, STRIP_FROM, STRIP_TO, Scale, log_axis, scale
 from ._style import DIVERGED, INK, STRIP, Chart, Style, Table, figure, styles
 
 ROW, TOLD_ROW, TOP, BOTTOM = 32, 40, 30, 48
+# A median's interval stands so far above the dots of its row that neither hides the other, in rows.
+SHIFT = 0.3
 # Of more seeds the marks are smaller and fainter, or they would hide one another.
 MANY = 30
 
@@ -33,7 +35,7 @@ class Marks(NamedTuple):
 def strip_chart(record: Record, fresh: Fresh, unit: str) -> Chart:
     """Every optimizer's losses by fresh seed, with their median."""
     axis, looks = scale(record, fresh.losses), styles(fresh.optimizers)
-    chart = row_figure(fresh.optimizers)
+    chart = row_figure(fresh.optimizers, shift=SHIFT)
     crowded = bool((fresh.losses > axis.cap).any())
     _set_axis(chart, axis, STRIP_TO if crowded else STRIP_FROM, unit)
     for row, optimizer in enumerate(fresh.optimizers):
@@ -41,7 +43,9 @@ def strip_chart(record: Record, fresh: Fresh, unit: str) -> Chart:
         own = Marks(fresh.runs[row], _places(axis, fresh.losses[row]), hover, ~np.isfinite(fresh.losses[row]))
         add_marks(chart, row, own, looks[optimizer])
     middles = np.median(fresh.losses, axis=1)
-    add_medians(chart, _places(axis, middles), "median loss", [f"median {number(one)}" for one in middles.tolist()])
+    _add_intervals(chart, axis, fresh.losses)
+    told = [f"median {_sure(own)}" for own in fresh.losses]
+    add_medians(chart, _places(axis, middles), "median loss", told, shift=SHIFT)
     return Chart("strips", "Loss on each seed", chart, _finding(fresh, unit))
 
 
@@ -86,6 +90,21 @@ def add_medians(
     )
 
 
+def _add_intervals(chart: go.Figure, axis: Scale, losses: np.ndarray) -> None:
+    """The interval of each row's median, all rows in one trace."""
+    told = [(row, ends) for row, own in enumerate(losses) if (ends := median_ends(own))]
+    xs = [place for _, ends in told for place in (*_places(axis, np.array(ends)).tolist(), None)]
+    ys = [place for row, _ in told for place in (row - SHIFT, row - SHIFT, None)]
+    line = {"color": INK, "width": 3}
+    chart.add_scatter(x=xs, y=ys, mode="lines", name="interval", line=line, hoverinfo="skip")
+
+
+def _sure(losses: np.ndarray) -> str:
+    """A median with its interval, which too few seeds have not."""
+    ends, middle = median_ends(losses), number(float(np.median(losses)))
+    return f"{middle} (95 % interval {interval(*ends)})" if ends else middle
+
+
 def _set_axis(chart: go.Figure, axis: Scale, top: float, unit: str) -> None:
     low, high = axis.at(-0.06), axis.at(top)
     settings = log_axis(low, high, last_tick=axis.cap, most=5) if axis.logarithmic else {"range": [low, high]}
@@ -113,14 +132,14 @@ def _hover(fresh: Fresh, row: int, seed: int) -> str:
 
 def _finding(fresh: Fresh, unit: str) -> str:
     said = [
-        f"{proper_name(name)} {number(np.median(own))} ({number(own.min())} to {number(own.max())})"
+        f"{proper_name(name)} {_sure(own)}, all {interval(own.min(), own.max())}"
         for name, own in zip(fresh.optimizers, fresh.losses, strict=True)
     ]
     spread = np.median(fresh.losses, axis=0)
     finite = spread[np.isfinite(spread)]
     apart = f" Seeds differ: their medians run from {number(finite.min())} to {number(finite.max())}."
-    head = f"Loss on each of {len(fresh.seeds)} fresh seeds, {unit}: the median, with the least and greatest, is "
-    return f"{head}{listed(said)}.{apart if len(finite) else ''}".replace("∞", "a diverging loss")
+    head = f"Loss on each of {len(fresh.seeds)} fresh seeds, {unit}: the median is for {'; '.join(said)}."
+    return f"{head}{apart if len(finite) else ''}".replace("∞", "a diverging loss")
 
 
 def strip_table(fresh: Fresh) -> Table:

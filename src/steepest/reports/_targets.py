@@ -11,13 +11,11 @@ from ._directory import Record
 from ._format import count, interval, number, percent, plotly_text
 from ._frames import frames
 from ._scale import log_axis
-from ._strips import Marks, add_marks, add_medians, row_figure
+from ._strips import SHIFT, Marks, add_marks, add_medians, row_figure
 from ._style import DIVERGED, INK, STRIP, Chart, Table, styles
 
 # The strip of those that never got there, as factors of the greatest number of steps.
 NEVER_FROM, NEVER_AT, NEVER_TO = 1.25, 1.6, 2.2
-# The interval stands so far above the dots of its row, in rows.
-SHIFT = 0.3
 
 
 def targets(record: Record) -> TimesToTargets | None:
