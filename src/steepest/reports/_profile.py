@@ -16,8 +16,11 @@ from ..races import R_MAX, Profile, Task, TimesToTargets, performance_profile, t
 from ..rules import proper_name
 from ._directory import Record, read
 from ._format import count, listed, number
+from ._scale import scores
+from ._tables import judged_seeds
 
 FORMAT, FILE = 1, "profile.json"
+_RESAMPLES = 2000
 
 
 class TableRace(NamedTuple):
@@ -36,8 +39,9 @@ class Standing(NamedTuple):
     """An optimizer over all tables that have a verdict.
 
     score, low, high: of its performance profile, with the 95 % interval over the seeds; None where no target was set.
-    within: on how many tables its median loss is within 1 % of the leader's.  won: on how many nothing shows it to be
+    within: on how many tables its median loss is within 1 % of the lowest.  won: on how many nothing shows it to be
     worse than the leader.  tables: how many there are.  rank: of its median loss, a mean over the tables; ties share.
+    within_low, within_high, rank_low, rank_high: the 95 % intervals over the seeds.
     """
 
     optimizer: str
@@ -48,6 +52,17 @@ class Standing(NamedTuple):
     won: int
     tables: int
     rank: float
+    within_low: int
+    within_high: int
+    rank_low: float
+    rank_high: float
+
+
+class Level(NamedTuple):
+    """On a table, (..., optimizers).  within: whether a median is within the margin of the least.  rank: its place."""
+
+    within: np.ndarray
+    rank: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -99,7 +114,8 @@ def together(directory: str | Path, names: Sequence[str] | None = None) -> Toget
     field = list(dict.fromkeys(name for one in judged for name in one.record.facts["spec"]["learning_rates"]))
     tasks = [task for one in judged for task in _tasks(one)]
     profile = performance_profile(tasks, field) if tasks else None
-    standings = [_standing(name, field, judged, profile) for name in field]
+    resampled = _resampled(judged, field)
+    standings = [_standing(name, field, judged, profile, resampled) for name in field]
     standings.sort(key=lambda one: (-(one.score or 0.0), one.rank))
     return Together(place, races, profile, tuple(standings))
 
@@ -145,31 +161,62 @@ def _tasks(one: TableRace) -> list[Task]:
     ]
 
 
-def _standing(name: str, field: Sequence[str], judged: Sequence[TableRace], profile: Profile | None) -> Standing:
-    within = won = 0
-    ranks = []
-    for one in judged:
-        medians = _medians(one.record, field)
-        best = min(medians.values())
-        verdict = one.record.verdict or {}
-        within += medians[name] <= best + (verdict["margin"] or 0.0) * abs(best)
-        won += name in verdict["winners"]
-        ranks.append(_rank(medians, name))
+def _standing(
+    name: str, field: Sequence[str], judged: Sequence[TableRace], profile: Profile | None, resampled: Sequence[Level]
+) -> Standing:
+    """resampled: how all stand on each table, by the verdict's seeds drawn with replacement."""
+    at, margins = field.index(name), [float((one.record.verdict or {})["margin"] or 0.0) for one in judged]
+    own = [_levels(_medians(one.record, field), margin) for one, margin in zip(judged, margins, strict=True)]
+    won = sum(name in (one.record.verdict or {})["winners"] for one in judged)
     score, (low, high) = (profile.scores[name], profile.intervals[name]) if profile else (None, (None, None))
-    return Standing(name, score, low, high, within, won, len(judged), sum(ranks) / len(ranks))
+    within, ranks = (sum(getattr(one, what)[..., at] for one in resampled) for what in ("within", "rank"))
+    ends = [np.quantile(told, (0.025, 0.975), method="inverted_cdf") for told in (within, ranks / len(judged))]
+    (within_low, within_high), (rank_low, rank_high) = (end.tolist() for end in ends)
+    rank = sum(float(one.rank[at]) for one in own) / len(own)
+    total = int(sum(one.within[at] for one in own))
+    return Standing(
+        name, score, low, high, total, won, len(judged), rank, int(within_low), int(within_high), rank_low, rank_high
+    )
 
 
-def _medians(record: Record, field: Sequence[str]) -> dict[str, float]:
+def _resampled(judged: Sequence[TableRace], field: Sequence[str]) -> list[Level]:
+    """How the field stands on each table by seeds drawn with replacement, the same for all its optimizers."""
+    random, found = np.random.default_rng(0), []
+    for one in judged:
+        losses = _losses(one.record, field)
+        seeds = random.integers(losses.shape[1], size=(_RESAMPLES, losses.shape[1]))
+        medians = np.median(losses[:, seeds], axis=-1).T
+        found.append(_levels(medians, float((one.record.verdict or {})["margin"] or 0.0)))
+    return found
+
+
+def _losses(record: Record, field: Sequence[str]) -> np.ndarray:
+    """Each optimizer's losses by the verdict's seeds, (optimizers, seeds); infinite where it was not run on one."""
+    seeds, runs, every = np.array(judged_seeds(record)), record.runs, scores(record)
+    losses = np.full((len(field), len(seeds)), np.inf)
+    for rank in (record.verdict or {})["leaderboard"]:
+        near = np.isclose(runs["learning_rate"], rank["learning_rate"] or 0, rtol=1e-6)
+        mine = record.judged & near & (runs["optimizer"] == rank["optimizer"]) & np.isin(runs["seed"], seeds)
+        losses[field.index(rank["optimizer"]), np.searchsorted(seeds, runs["seed"][mine])] = every[mine]
+    return losses
+
+
+def _medians(record: Record, field: Sequence[str]) -> np.ndarray:
     """Each optimizer's median loss, infinite where it is not known, since half its runs or more diverged."""
     board = {rank["optimizer"]: rank["median"] for rank in (record.verdict or {})["leaderboard"]}
-    return {name: math.inf if board.get(name) is None else board[name] for name in field}
+    return np.array([math.inf if board.get(name) is None else board[name] for name in field])
 
 
-def _rank(medians: dict[str, float], name: str) -> float:
-    """The place of its median, from 1; those that are equal share the mean of their places."""
-    better = sum(one < medians[name] for one in medians.values())
-    equal = sum(one == medians[name] for one in medians.values())
-    return better + (equal + 1) / 2
+def _levels(medians: np.ndarray, margin: float) -> Level:
+    """How an optimizer's median stands among all, (..., optimizers).
+
+    >>> _levels(np.array([0.5, 0.3, 0.3, 0.302]), 0.01)
+    Level(within=array([False,  True,  True,  True]), rank=array([4. , 1.5, 1.5, 3. ]))
+    """
+    best = medians.min(axis=-1, keepdims=True)
+    own, other = medians[..., :, None], medians[..., None, :]
+    better, equal = (other < own).sum(axis=-1), (other == own).sum(axis=-1)
+    return Level(medians <= best + margin * np.where(np.isfinite(best), abs(best), 0.0), better + (equal + 1) / 2)
 
 
 def _facts(told: Together) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..files import new_file
-from ..races import R_MAX, Profile, TimesToTargets
+from ..races import R_MAX, Profile, Reached, TimesToTargets
 from ..rules import proper_name
 from ._fill import fill
 from ._format import count, interval, number, percent, plotly_text
@@ -60,14 +60,16 @@ def _verdict(one: TableRace) -> str:
 
 def standing_table(told: Together) -> Table:
     """A row an optimizer, the highest score first."""
-    head = ["Optimizer", "Score", "95 % interval", "Within 1 %", "Among the winners", "Mean rank"]
+    head = ["Optimizer", "Score (95 %)", "Within 1 % (95 %)", "Among the winners", "Mean rank (95 %)"]
     caption = "Optimizers over all tables"
     return Table(caption, head, [_standing_cells(one) for one in told.standings])
 
 
 def _standing_cells(one: Standing) -> list[str]:
-    shares = [f"{part} of {one.tables}" for part in (one.within, one.won)]
-    return [proper_name(one.optimizer), number(one.score), interval(one.low, one.high), *shares, number(one.rank)]
+    within = f"{one.within} of {one.tables} ({interval(one.within_low, one.within_high)})"
+    score = f"{number(one.score)} ({interval(one.low, one.high)})" if one.score is not None else "—"
+    rank = f"{number(one.rank)} ({interval(one.rank_low, one.rank_high)})"
+    return [proper_name(one.optimizer), score, within, f"{one.won} of {one.tables}", rank]
 
 
 def task_table(told: Together) -> Table:
@@ -75,16 +77,25 @@ def task_table(told: Together) -> Table:
     field = [one.optimizer for one in told.standings]
     rows = [row for one in told.judged if one.times for row in _task_rows(one.name, one.times, field)]
     head = ["Table", "Share of the drop", "Loss", *map(proper_name, field)]
-    return Table("Median steps to each target, misses being infinite, and the seeds that reached it", head, rows)
+    return Table(
+        "Median steps to each target (95 % interval), misses being infinite; and the seeds that reached it", head, rows
+    )
 
 
 def _task_rows(name: str, times: TimesToTargets, field: list[str]) -> list[list[str]]:
     rows = []
     for place, target in enumerate(times.targets):
         reached = [times.reached[one][place] if one in times.reached else None for one in field]
-        cells = [f"{number(one.median_steps)} ({one.hits}/{len(one.steps)})" if one else "—" for one in reached]
+        cells = [f"{_steps(one)}; {one.hits}/{len(one.steps)}" if one else "—" for one in reached]
         rows.append([name, percent(target.share), number(target.loss), *cells])
     return rows
+
+
+def _steps(one: Reached) -> str:
+    """The median number of steps to a target, with its interval where there are seeds enough."""
+    if np.isnan(one.low_steps):
+        return number(one.median_steps)
+    return f"{number(one.median_steps)} ({interval(one.low_steps, one.high_steps)})"
 
 
 def _chart(profile: Profile) -> Chart:
@@ -104,7 +115,8 @@ def _chart(profile: Profile) -> Chart:
         )  # fmt: skip
     said = "; ".join(
         f"{proper_name(name)} is quickest on {percent(profile.share_within(name, 1))}, within twice the least on "
-        f"{percent(profile.share_within(name, 2))}, its score {number(profile.scores[name])}"
+        f"{percent(profile.share_within(name, 2))}, its score {number(profile.scores[name])} (95 % interval "
+        f"{interval(*profile.intervals[name])})"
         for name in order
     )
     return Chart(
