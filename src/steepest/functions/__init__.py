@@ -18,6 +18,8 @@ from ._classics import six_hump_camel as six_hump_camel
 from ._classics import styblinski_tang as styblinski_tang
 from ._classics import three_hump_camel as three_hump_camel
 from ._noise import noisy as noisy
+from ._pieces import PIECES as PIECES
+from ._pieces import pieces as pieces
 from ._surface import Kind as Kind
 from ._surface import Stationary as Stationary
 from ._surface import Surface as Surface
