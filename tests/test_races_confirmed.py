@@ -147,6 +147,14 @@ def test_of_equals_the_one_whose_rate_matters_least_is_used_and_why_is_said():
     assert "Use SGD at a learning rate of 0.1, since its learning rate matters least: median" in verdict.sentence
 
 
+def test_where_each_diverged_once_or_more_medians_tell_who_is_near_the_leader():
+    """Adam diverged on one seed of ten and SGD on five: both means are infinite, and SGD's median is too."""
+    fresh = {"adam": [INF, *SEEDS[1:]], "sgd": [*SEEDS[:5], *[INF] * 5]}
+    verdict = judged(table(fresh), {"adam": 0.1, "sgd": 0.1}, NATS, state_arrays={"adam": 2, "sgd": 0})
+    assert verdict.winners == ("adam", "sgd")
+    assert (verdict.optimizer, verdict.reason) == ("adam", "its median is lowest")
+
+
 def test_of_equals_no_better_than_each_other_the_one_with_the_least_state_is_used():
     runs = table({"adam": SEEDS, "sgd": [one + 0.001 for one in SEEDS]})
     verdict = judged(runs, {"adam": 0.1, "sgd": 0.1}, NATS, state_arrays={"adam": 2, "sgd": 0})

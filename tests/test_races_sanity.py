@@ -209,6 +209,16 @@ def test_momentum_behind_sgd_says_that_the_space_was_too_small():
     )
 
 
+def test_a_median_that_is_infinite_is_told_as_runs_that_diverged():
+    """All of Momentum's runs diverged: how far it is behind is no number."""
+    runs = raced({"sgd": lambda s: 0.4 + s / 100, "momentum": lambda s: math.inf})
+    found = inclusions(runs)["momentum", "sgd"]
+    assert found.kind == "small_space"
+    assert found.sentence.startswith(
+        "Momentum is worse than SGD (p = 0.0078, 8 seeds; half the runs or more of Momentum diverged). Yet with no "
+    )
+
+
 def test_adam_behind_momentum_names_epsilon_and_b2_and_p_is_holms():
     """Two pairs, each with p = 2 / 256 by itself: Holm doubles both."""
     losses = {"sgd": lambda s: 0.6 + s / 100, "momentum": lambda s: 0.5 + s / 100, "adam": lambda s: 0.7 + s / 100}

@@ -117,6 +117,12 @@ def test_an_optimizer_that_always_diverged_stands_last_at_the_rate_nearest_its_u
     assert (last.learning_rate, last.median, last.diverged) == (1e-2, INF, 3)
 
 
+def test_the_sentence_says_that_the_next_one_diverged():
+    table = runs(*seeds_of("adam", 1e-3, 0.5), *seeds_of("sgd", 1e-2, INF))
+    told = judge(table, {"adam": 1e-3, "sgd": 1e-2}).sentence
+    assert "; next is SGD at 0.01, half of whose runs or more diverged. Unconfirmed" in told
+
+
 @pytest.mark.parametrize(("best", "at_edge"), [(0, True), (1, False), (2, True)])
 def test_a_best_rate_at_the_end_of_its_grid_is_flagged(best, at_edge):
     table = runs(

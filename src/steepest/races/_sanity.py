@@ -14,7 +14,7 @@ from ._baselines import MEAN, Baseline
 from ._plan import CONFIRM, TUNE
 from ._space import parsed_knobs, with_told_knobs
 from ._standing import Verdict
-from ._statistics import LEVEL, MARGIN, Comparison, compare, holm
+from ._statistics import LEAST_SEEDS, LEVEL, MARGIN, Comparison, compare, holm
 from ._verdict import judged_runs, of_stage
 
 # What a check found.
@@ -196,19 +196,27 @@ class _Pair:
 
     def told(self, one: str, other: str, measure: Measure) -> str:
         """A sentence that names the two, with both medians, the difference and its interval."""
-        medians = f"medians {self.median:.3g} and {measure.of(self.other_median)}"
-        d, low, high = self.comparison.median, self.comparison.low, self.comparison.high
-        if self.worse:
-            how = f"{one} is worse than {other}, higher by {d:.2g}"
-        elif self.better:
-            d, low, high = -d, -high, -low
-            how = f"{one} is better than {other}, lower by {d:.2g}"
+        relation = "worse" if self.worse else "better" if self.better else ""
+        how = f"{one} is {relation} than {other}" if relation else f"nothing shows {one} to be worse than {other}"
+        medians = {one: self.median, other: self.other_median}
+        if lost := [name for name, median in medians.items() if not math.isfinite(median)]:
+            sure, apart = f"p = {self.comparison.adjusted:.2g}, ", ""
+            beside = f"half the runs or more of {' and of '.join(lost)} diverged"
         else:
-            how = f"nothing shows {one} to be worse than {other}, the difference being {d:.2g}"
+            sure, apart = self._apart(relation)
+            beside = f"medians {self.median:.3g} and {measure.of(self.other_median)}"
         seeds = len(self.comparison.differences)
+        sure = sure if seeds >= LEAST_SEEDS else "too few to be sure: "
+        return f"{how[0].upper()}{how[1:]}{apart} ({sure}{seeds} seed{'s' if seeds > 1 else ''}; {beside})."
+
+    def _apart(self, relation: str) -> tuple[str, str]:
+        """The interval and the p, and the difference."""
+        d, low, high = self.comparison.median, self.comparison.low, self.comparison.high
+        if relation == "better":
+            d, low, high = -d, -high, -low
+        told = {"worse": f", higher by {d:.2g}", "better": f", lower by {d:.2g}"}
         sure = f"95 % interval {low:.2g} to {high:.2g}, p = {self.comparison.adjusted:.2g}, "
-        over = f"{sure if math.isfinite(low + high) else 'too few to be sure: '}{seeds} seed{'s' if seeds > 1 else ''}"
-        return f"{how[0].upper()}{how[1:]} ({over}; {medians})."
+        return sure, told.get(relation, f", the difference being {d:.2g}")
 
 
 def _compared(pairs: Sequence[tuple[Mapping[int, float], Mapping[int, float]]]) -> list[_Pair]:

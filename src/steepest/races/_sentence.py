@@ -105,7 +105,9 @@ def unconfirmed_sentence(board: Sequence[Standing], measure: Measure, seeds: int
     )
     if len(board) > 1:
         next_best = board[1]
-        told += f"; next is {next_best.name} at {rate(next_best.learning_rate)} with {next_best.median:.3g}"
+        finite = math.isfinite(next_best.median)
+        reached = f" with {next_best.median:.3g}" if finite else ", half of whose runs or more diverged"
+        told += f"; next is {next_best.name} at {rate(next_best.learning_rate)}{reached}"
     if first.at_edge:
         told += ". Its plateau reaches the end of its grid: a better rate may lie beyond"
     return told + ". Unconfirmed: no fresh seeds have tested it."

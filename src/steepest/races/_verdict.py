@@ -154,16 +154,20 @@ def _tuning(chosen: np.ndarray, usual: np.ndarray) -> Comparison | None:
 
 
 def _pick(winners: Sequence[Standing], state_arrays: Mapping[str, int]) -> tuple[Standing, str]:
-    """The most robust, then the cheapest, of the winners whose mean is the leader's to within the margin."""
-    limit = winners[0].mean + MARGIN * abs(winners[0].mean)
-    near = [one for one in winners if one.mean <= limit]
+    """The most robust, then the cheapest, of the winners whose mean is the leader's to within the margin.
+
+    Where the leader's mean is infinite, and so is everybody's, it is the median.
+    """
+    by = "mean" if math.isfinite(winners[0].mean) else "median"
+    limit = getattr(winners[0], by) + MARGIN * abs(getattr(winners[0], by))
+    near, lowest = [one for one in winners if getattr(one, by) <= limit], f"its {by} is lowest"
     criteria = {
         "none of its runs diverged": lambda one: not math.isfinite(one.high),
         "its learning rate matters least": lambda one: -round(2 * decades(one)),
         "it keeps the least state": lambda one: state_arrays.get(one.optimizer, 0),
-        "its mean is lowest": lambda one: one.mean,
+        lowest: lambda one: getattr(one, by),
     }
-    left, reason = near, "its mean is lowest" if len(near) == 1 else ""
+    left, reason = near, lowest if len(near) == 1 else ""
     for told, key in criteria.items():
         best = min(map(key, left))
         kept = [one for one in left if key(one) == best]
