@@ -4,6 +4,7 @@ A process has one backend, chosen before Keras is imported: ``python keras_drive
 """
 
 import contextlib
+import functools
 import json
 import tempfile
 from pathlib import Path
@@ -53,12 +54,36 @@ def trained(make, options, *, steps=1000, dtype="float64", late=300):
     variables = [keras.Variable(random.normal(size=shape), dtype=dtype, name=name) for name, shape in shapes.items()]
     optimizer = make(learning_rate=0.01, **options)
     optimizer.build(variables)
-    for step, *g in gradients(steps):
-        optimizer.learning_rate = float(np.float32(0.01 * (1.2 + np.sin(step / 9))))
+    rows = [
+        (np.float32(0.01 * (1.2 + np.sin(step / 9))), [keras.ops.convert_to_tensor(one, dtype) for one in g])
+        for step, *g in gradients(steps)
+    ]
+    if BACKEND == "jax" and steps > 100:
+        compiled(optimizer, variables, rows, late)
+        return variables, optimizer
+    for step, (rate, g) in enumerate(rows):
+        optimizer.learning_rate = float(rate)
         alive = 1 if step < late else 2
-        tensors = [keras.ops.convert_to_tensor(one, dtype) for one in g]
-        optimizer.apply(tensors[:alive], variables[:alive])
+        optimizer.apply(g[:alive], variables[:alive])
     return variables, optimizer
+
+
+def compiled(optimizer, variables, rows, late):
+    """Every step by ``stateless_apply`` under jit, as Keras itself trains on JAX: many steps are soon taken."""
+    import jax
+
+    place = next(i for i, one in enumerate(optimizer.variables) if one is optimizer._learning_rate)
+
+    @functools.partial(jax.jit, static_argnames="alive")
+    def apply(state, now, rate, g, *, alive):
+        g = [one if i < alive else None for i, one in enumerate(g)]
+        return optimizer.stateless_apply([*state[:place], rate, *state[place + 1 :]], g, now)
+
+    state, now = [v.value for v in optimizer.variables], [v.value for v in variables]
+    for step, (rate, g) in enumerate(rows):
+        now, state = apply(state, now, rate, g, alive=1 if step < late else 2)
+    for variable, value in zip((*variables, *optimizer.variables), (*now, *state), strict=True):
+        variable.assign(value)
 
 
 def agreement(name, options, **how):
