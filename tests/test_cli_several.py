@@ -296,3 +296,18 @@ def test_an_interrupt_ends_them_all_and_keeps_what_ended(shell, monkeypatch):
     said = shell("race", "iris", "wine", *SMALL, "--out", "out")
     assert said.code == 130
     assert said.out.endswith("races that ended are kept in out. Go on by the same command and --resume.\n")
+
+
+def test_what_ran_is_kept_where_no_table_has_an_answer(shell):
+    lost = ("--learning-rates", "1e6,1e7", "--confirm-seeds", "0", "--hidden", "4")
+    said = shell("race", "iris", "wine", *SMALL, *lost, "--out", "out")
+    assert said.code == 2
+    assert said.err.startswith("steepest: iris: Every run diverged: race again with smaller learning rates, such as ")
+    assert " wine: Every run diverged: " in said.err
+    assert said.err.endswith(" What ran is kept in out.\n")
+    assert {"iris", "wine", "profile.json", "report.html"} == {path.name for path in (shell.place / "out").iterdir()}
+
+
+def test_one_optimizer_alone_is_not_called_the_quickest(shell):
+    told = shell.works("race", "iris", "wine", *SMALL, "--optimizers", "sgd", "--out", "out")
+    assert "SGD raced alone, so none is quickest." in told

@@ -46,7 +46,7 @@ def run_races(
     unanswered = _run(console, races, place, quiet=quiet, command=command)
     _say_profile(console, place, [own.name for own in races])
     if unanswered:
-        raise InputError(unanswered)
+        raise InputError(f"{unanswered} What ran is kept in {place}.")
     return None
 
 

@@ -33,7 +33,7 @@ def budget_chart(record: Record, found: Mapping[str, Budget], unit: str) -> Char
     chart = figure(height=HEIGHT, margin=(62, 92, TOP, BOTTOM))
     longest = max(len(one.expected) for one in found.values())
     ticks = {"range": [0.7, longest + 0.3], "dtick": max(1, longest // 12), "tick0": 1}
-    chart.update_xaxes(ticks, title_text="trials, each of a random rate of the grid")
+    chart.update_xaxes(ticks, title_text=f"trials, each of a random {_tried(record)}")
     chart.update_yaxes(axis.axis(), title_text=plotly_text(f"expected best loss, {unit}"))
     for name, one in found.items():
         if len(found) <= FEW:
@@ -41,6 +41,10 @@ def budget_chart(record: Record, found: Mapping[str, Budget], unit: str) -> Char
         _add_line(chart, one, axis, looks[name])
     add_labels(chart, {name: one.expected[-1] for name, one in found.items()}, axis, HEIGHT - TOP - BOTTOM)
     return Chart("budget", "Budget curve", chart, _finding(found, unit))
+
+
+def _tried(record: Record) -> str:
+    return "configuration" if (record.hyperparameters != "").any() else "rate of the grid"
 
 
 def _add_band(chart: go.Figure, one: Budget, axis: Scale, style: Style) -> None:

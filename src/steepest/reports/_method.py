@@ -19,6 +19,8 @@ def method(record: Record, fresh: Fresh | None) -> list[tuple[str, str]]:
         found.append(("Edge of grid", "A rate further out was not tried and may be better."))
     if fresh is None:
         return found
+    if len(fresh.optimizers) > 1:
+        found.append(("Rank", "By the mean loss, whose difference is tested; medians may stand in another order."))
     found += _intervals(fresh)
     if len(fresh.optimizers) > 1:
         found += _comparisons(record, fresh)

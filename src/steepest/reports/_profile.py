@@ -88,6 +88,8 @@ class Together:
         if self.profile is None:
             return "No race of these came to a target, so none is quickest."
         first, names = self.standings[0], listed(map(proper_name, self.profile.field))
+        if not self.standings[1:]:
+            return f"{names} raced alone, so none is quickest."
         tables = {table for table, _ in self.profile.tasks}
         on = f"{count(len(tables), 'table')} ({count(len(self.profile.tasks), 'target')})"
         level = [one for one in self.standings[1:] if one.score == first.score]

@@ -156,8 +156,8 @@ def _add_marks(panel: go.Figure, race: _Drawn, which: np.ndarray, heights: np.nd
     if not which.any():
         return
     rates = race.record.runs["learning_rate"][which]
-    # Marks at one rate lie on top of each other in the strip: the first of them carries their number.
-    labels = [str(int((rates == one).sum())) if one not in rates[:i] else "" for i, one in enumerate(rates)]
+    own = race.record.runs["optimizer"] == race.record.runs["optimizer"][which][0]
+    labels = _counts(rates, race.record.runs["learning_rate"][own])
     panel.add_scatter(
         x=rates.tolist(),
         y=heights[which].tolist(),
@@ -170,6 +170,23 @@ def _add_marks(panel: go.Figure, race: _Drawn, which: np.ndarray, heights: np.nd
         hoverinfo="text",
         **look,
     )
+
+
+def _counts(rates: np.ndarray, every: np.ndarray) -> list[str]:
+    """A label a mark of the strip: their number, at the last of those that stand too close for labels of their own.
+
+    every: all the rates of the panel, which tell how wide it is.
+
+    >>> _counts(np.array([1.0, 0.95, 0.001, 1.0]), np.array([1e-4, 1.0]))
+    ['3', '', '1', '']
+    """
+    close = 0.06 * float(np.log10(every.max() / every.min()))
+    order = np.argsort(-rates, kind="stable")
+    labels = [""] * len(rates)
+    starts = np.flatnonzero(np.diff(np.log10(rates[order])) < -close) + 1
+    for group in np.split(order, starts):
+        labels[group[0]] = str(len(group))
+    return labels
 
 
 def _hover(race: _Drawn, i: int) -> str:
