@@ -157,7 +157,7 @@ def test_report_draws_all_again_and_the_same(raced, shell):
     (shell.place / "out" / "report.html").unlink()
     assert shell.works("report", "out") == "Report: out/report.html\n"
     assert tree(shell.place) == before
-    assert "holds neither race.json nor run.json" in shell.refuses("report", "out", "--markdown")
+    assert "'out' holds the races x, x-2. Give one of them: out/x." in shell.refuses("report", "out", "--markdown")
 
 
 def edited(place, change):

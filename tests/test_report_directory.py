@@ -84,6 +84,11 @@ def test_a_verdict_of_the_wrong_kind(tmp_path, key, value, said):
     assert said in refused(race)
 
 
+def test_a_directory_of_races_is_told_from_a_race(tmp_path):
+    race_directory(tmp_path / "wine", optimizers=("adam",), rates=3)
+    assert refused(tmp_path) == f"'{tmp_path}' holds the races wine. Give one of them: {tmp_path / 'wine'}."
+
+
 def test_a_comparison_that_is_not_whole(tmp_path):
     race = confirmed_directory(tmp_path / "race", fresh=1)
     change(race, "race.json", without("verdict", "leaderboard", 1, "comparison", "adjusted"))

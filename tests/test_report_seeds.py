@@ -9,10 +9,10 @@ import pytest
 
 from steepest.reports._differences import Spread, difference_chart, difference_table, spread
 from steepest.reports._directory import read
-from steepest.reports._format import number
+from steepest.reports._format import interval, number
 from steepest.reports._fresh import fresh, median_ends
 from steepest.reports._leaderboard import chips, leaderboard_rows, median_range
-from steepest.reports._losses import chosen_runs
+from steepest.reports._losses import chosen_runs, curves, loss_chart, loss_table
 from steepest.reports._method import method
 from steepest.reports._rates import rate_charts, rate_table
 from steepest.reports._runs import embedded_runs
@@ -50,6 +50,18 @@ def test_the_fresh_runs_are_those_of_the_leaderboards_rates_by_seed(record, seed
             assert seeds.losses[row, column] == runs["best_validation_loss"][where]
     assert seeds.differences == pytest.approx(seeds.losses - seeds.losses[0])
     assert seeds.margin == pytest.approx(0.01 * np.median(seeds.losses[0]))
+
+
+def test_the_medians_of_the_loss_curves_have_their_intervals(record, seeds):
+    found = curves(record, seeds.runs[0], "validation_loss")
+    low, high = median_ends(found.held[:, 0])
+    table = loss_table(record, ORDER)
+    assert table.head[1].startswith("Adam at ")
+    assert table.rows[0][1] == f"{number(found.median[0])} ({interval(low, high)})"
+    at = int(np.nanargmin(found.median))
+    low, high = median_ends(found.held[:, at])
+    lowest = f"Adam {number(found.median[at])} ({interval(low, high)}) at epoch {found.epochs[at]:g}"
+    assert f"is lowest, with its 95 % interval, for: {lowest}" in loss_chart(record, ORDER, "nats").finding
 
 
 def test_an_unconfirmed_race_has_no_fresh_runs(tmp_path):

@@ -132,6 +132,9 @@ def read(directory: str | Path) -> Record:
     if not path.is_dir():
         raise InputError(f"There is no directory '{path}'; give one that `steepest race` or `steepest fit` wrote.")
     kind = next((kind for kind, name in FILES.items() if (path / name).is_file()), None)
+    within = sorted(one.parent.name for one in path.glob("*/race.json")) if kind is None else []
+    if within:
+        raise InputError(f"'{path}' holds the races {', '.join(within)}. Give one of them: {path / within[0]}.")
     if kind is None:
         raise InputError(
             f"'{path}' holds neither race.json nor run.json; give a directory that `steepest race` or "

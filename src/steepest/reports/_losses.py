@@ -5,9 +5,11 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..races import LEAST_SEEDS
 from ..rules import proper_name
 from ._directory import Record
-from ._format import count, number, plotly_text, rate, rounded
+from ._format import count, interval, number, plotly_text, rate, rounded
+from ._fresh import median_ends
 from ._scale import Scale, scale
 from ._style import Chart, Style, Table, figure, styles, text_color
 
@@ -22,12 +24,14 @@ FEW = 3
 class Curves(NamedTuple):
     """One optimizer's curves of one kind. epochs: shape (e,). seeds: a row a run, (r, e), NaN where it had ended.
 
-    median: shape (e,). A run that stopped early counts with its last loss from then on, or the median would jump when
-    one drops out; a run that diverged counts as infinitely bad, and where the median is infinite it is NaN here.
+    held, median: likewise, and their median, (e,). A run that stopped early counts with its last loss from then on, or
+    the median would jump when one drops out; a run that diverged counts as infinitely bad, and where the median is
+    infinite it is NaN here.
     """
 
     epochs: np.ndarray
     seeds: np.ndarray
+    held: np.ndarray
     median: np.ndarray
 
 
@@ -51,19 +55,28 @@ def curves(record: Record, runs: np.ndarray, part: str) -> Curves:
     seeds = np.full((len(runs), len(epochs)), np.nan)
     seeds[row, column] = columns[part][mine]
     lost = np.isin(runs, record.runs["run"][record.runs["status"] == "diverged"])
-    return Curves(epochs, seeds, _median(seeds, lost))
+    held = _held(seeds, lost)
+    return Curves(epochs, seeds, held, _median(held))
 
 
-def _median(seeds: np.ndarray, lost: np.ndarray) -> np.ndarray:
-    """The median over rows. seeds: (r, e), NaN after a row's end.  lost: (r,), True where that end was a divergence."""
+def _held(seeds: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Each row with its last loss after its end, infinite where that end was a divergence.
+
+    seeds: (r, e), NaN after a row's end.  lost: (r,), True where that end was a divergence.
+    """
     held = seeds.copy()
     for row, diverged in zip(held, lost, strict=True):
         there = np.flatnonzero(np.isfinite(row))
         if len(there):
             row[there[-1] + 1 :] = np.inf if diverged else row[there[-1]]
+    return held
+
+
+def _median(held: np.ndarray) -> np.ndarray:
+    """The median over rows, NaN where it is infinite."""
     known = held[~np.isnan(held).all(axis=1)]
     if not len(known):
-        return np.full(seeds.shape[1], np.nan)
+        return np.full(held.shape[1], np.nan)
     middle = np.median(known, axis=0)
     return np.where(np.isfinite(middle), middle, np.nan)
 
@@ -224,16 +237,20 @@ def _finding(record: Record, found: dict[str, np.ndarray], unit: str) -> str:
             drawn, part = curves(record, runs, "train_loss"), "training"
         if np.isfinite(drawn.median).any():
             at = int(np.nanargmin(drawn.median))
-            said.append(
-                (
-                    float(drawn.median[at]),
-                    f"{proper_name(optimizer)} {number(drawn.median[at])} at epoch {drawn.epochs[at]:g}",
-                )
-            )
+            told = f"{number(drawn.median[at])}{_sure(drawn, at)} at epoch {drawn.epochs[at]:g}"
+            said.append((float(drawn.median[at]), f"{proper_name(optimizer)} {told}"))
             kind = part
     seeds = max(len(runs) for runs in found.values())
+    sure = ", with its 95 % interval," if seeds >= LEAST_SEEDS else ""
     over = f"Median {kind} loss over {count(seeds, 'seed')}" if seeds > 1 else f"{kind.capitalize()} loss"
-    return f"Loss by epoch. {over} is lowest for: {'; '.join(words for _, words in sorted(said))} ({unit})."
+    return f"Loss by epoch. {over} is lowest{sure} for: {'; '.join(words for _, words in sorted(said))} ({unit})."
+
+
+def _sure(drawn: Curves, at: int) -> str:
+    """The 95 % interval of a median, which fewer than six seeds do not allow."""
+    here = drawn.held[:, at]
+    ends = median_ends(here) if np.isfinite(drawn.median[at]) and not np.isnan(here).any() else None
+    return f" ({interval(*ends)})" if ends else ""
 
 
 def loss_table(record: Record, order: list[str]) -> Table:
@@ -242,14 +259,16 @@ def loss_table(record: Record, order: list[str]) -> Table:
     drawn = {(optimizer, part): curves(record, runs, part) for optimizer, runs in found.items() for part in COLUMNS}
     epochs = np.unique(np.concatenate([one.epochs for one in drawn.values()]))
     kept = epochs[np.unique(np.linspace(0, len(epochs) - 1, 20).round().astype(int))]
-    rows = [[f"{epoch:g}", *(number(_at(one, epoch)) for one in drawn.values())] for epoch in kept]
+    rows = [[f"{epoch:g}", *(_at(one, epoch) for one in drawn.values())] for epoch in kept]
     rates = {o: record.runs["learning_rate"][np.isin(record.runs["run"], runs)][0] for o, runs in found.items()}
     head = [f"{proper_name(o)} at {rate(rates[o])}, {parts(record)[column]}" for o, column in drawn]
     return Table(
-        "Median loss over seeds, by epoch; a run that stopped counts with its last loss", ["Epoch", *head], rows
+        "Median loss over seeds (95 % interval), by epoch; a run that stopped counts with its last loss",
+        ["Epoch", *head],
+        rows,
     )
 
 
-def _at(drawn: Curves, epoch: float) -> float | None:
+def _at(drawn: Curves, epoch: float) -> str:
     where = np.flatnonzero(drawn.epochs == epoch)
-    return float(drawn.median[where[0]]) if len(where) else None
+    return f"{number(drawn.median[where[0]])}{_sure(drawn, where[0])}" if len(where) else "—"
