@@ -6,7 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from .bench_tools import scripts
 from .tables import mixed_table as build_mixed_table
+
+bench = pytest.fixture(scope="module")(scripts)
 
 
 @pytest.fixture

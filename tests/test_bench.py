@@ -10,22 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BENCH = Path(__file__).parents[1] / "bench"
-SHORT = Namespace(short=True, started=0.0, rounds=1, only=None, contestants=None, work=None)
-
-
-@pytest.fixture(scope="module")
-def bench():
-    """Imports a script of bench/ by its name, as the scripts import each other."""
-    sys.path.insert(0, str(BENCH))
-    before = set(sys.modules)
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(BENCH))
-        for name in set(sys.modules) - before:
-            if str(BENCH) in (getattr(sys.modules[name], "__file__", None) or ""):
-                del sys.modules[name]
+from .bench_tools import BENCH, SHORT
 
 
 @pytest.fixture(scope="module")

@@ -1,30 +1,12 @@
 """The calibration of verdicts: races between equals are drawn and counted as told; claims are what was found."""
 
-import importlib
 import math
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
-
-BENCH = Path(__file__).parents[1] / "bench"
-
-
-@pytest.fixture(scope="module")
-def bench():
-    """Imports a script of bench/ by its name, as the scripts import each other."""
-    sys.path.insert(0, str(BENCH))
-    before = set(sys.modules)
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(BENCH))
-        for name in set(sys.modules) - before:
-            if str(BENCH) in (getattr(sys.modules[name], "__file__", None) or ""):
-                del sys.modules[name]
 
 
 @pytest.fixture(scope="module")

@@ -11,22 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-BENCH = Path(__file__).parents[1] / "bench"
-SHORT = Namespace(short=True, started=0.0, rounds=1, only=None, contestants=None, work=None)
-
-
-@pytest.fixture(scope="module")
-def bench():
-    """Imports a script of bench/ by its name, as the scripts import each other."""
-    sys.path.insert(0, str(BENCH))
-    before = set(sys.modules)
-    try:
-        yield importlib.import_module
-    finally:
-        sys.path.remove(str(BENCH))
-        for name in set(sys.modules) - before:
-            if str(BENCH) in (getattr(sys.modules[name], "__file__", None) or ""):
-                del sys.modules[name]
+from .bench_tools import SHORT
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +182,61 @@ def test_the_table_of_regrets_tells_both_picks_and_their_interval(bench):
     assert " ".join(told[3].split()) == "breast-cancer adam 0.001 sgd 0.1 0.00200 -0.0100 to 0.0200 100 10.0 45.0"
 
 
+# --- early stopping
+
+
+def _twice(mean=(1.0, 1.0), steps=(30, 40), rates=(0.1, 0.1), winners=("a", "a")):
+    """Figures of a race with runs dropped and of the whole one."""
+    rows = zip(("early", "whole"), mean, steps, rates, winners, strict=True)
+    return {
+        way: {"seconds": 1.0, "steps": step, "pick": ["adam", rate], "mean": loss, "winners": list(won)}
+        for way, loss, step, rate, won in rows
+    }
+
+
+@pytest.mark.parametrize(
+    ("figures", "same"),
+    [(_twice(), True), (_twice(rates=(0.1, 0.01)), False), (_twice(winners=("a", "ab")), False)],
+    ids=["same", "another-rate", "another-winner"],
+)
+def test_a_verdict_is_its_pick_and_its_winners(bench, figures, same):
+    assert bench("early_stopping").same(figures) is same
+
+
+def test_both_ways_race_on_the_same_seeds(bench):
+    figures = bench("early_stopping").CONTESTANTS["iris"](SHORT)
+    early, whole = figures["early"], figures["whole"]
+    assert 0 < early["steps"] <= whole["steps"]
+    assert early["leader"] in early["winners"]
+    assert {early["pick"][0], whole["pick"][0]} <= {"sgd", "adam"}
+
+
+@pytest.mark.parametrize(
+    ("wine", "lines"),
+    [
+        # Two tables, of which one keeps its verdict; the worst mean is 1.03 / 1.0.
+        (
+            _twice(mean=(1.03, 1.0), winners=("a", "ab")),
+            ["early-same-verdict: 0.500 (goal >= 1) falls short", "early-worst-loss: 1.03 (goal <= 1.01) falls short"],
+        ),
+        (_twice(), ["early-same-verdict: 1.00 (goal >= 1) holds", "early-worst-loss: 1.00 (goal <= 1.01) holds"]),
+        (
+            {"missing": "all diverged"},
+            [f"{claim}: not measured: wine: all diverged" for claim in ("early-same-verdict", "early-worst-loss")],
+        ),
+    ],
+    ids=["changed", "kept", "no-answer"],
+)
+def test_claims_of_early_stopping_are_what_was_found(bench, monkeypatch, capsys, wine, lines):
+    script = bench("early_stopping")
+    monkeypatch.setattr(sys, "argv", ["early_stopping.py"])
+    monkeypatch.setattr(script, "compete", lambda *_: [{"iris": _twice(steps=(30, 40)), "wine": wine}])
+    script.main()
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2:] == [f"claim {line}" for line in lines]
+    assert " ".join(told[4].split()) == "iris adam 0.1 adam 0.1 1.00 same 0.750 1.00 1.00"
+
+
 # --- time to an answer
 
 
@@ -268,7 +308,7 @@ def test_choices_are_judged_beside_the_best_of_them(bench, monkeypatch):
 
     monkeypatch.setattr(script, "losses_of", losses_of)
     assert script.judged(losses) == pytest.approx({("adam", 0.1): 0.0, ("sgd", 0.1): 1.0, ("sgd", 0.2): 0.05})
-    assert asked == {"hidden": (128,), "seeds": 10, "epochs": 100, "patience": 10}
+    assert asked == {"hidden": (128,), "seeds": 40, "epochs": 100, "patience": 10}
 
 
 # --- Optuna's trials
