@@ -236,7 +236,10 @@ def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
     if not np.isfinite(middles).any():
         return f"{said}no learning rate has a finite median loss; {diverged}."
     best = int(np.nanargmin(middles))
-    said += f"the median loss is lowest, {number(middles[best])} {unit}, at {rate(rates[best])}"
+    there = mine & (runs["learning_rate"] == rates[best]) & (race.record.hyperparameters == "")
+    said += (
+        f"the median loss is lowest, {number(middles[best])} {unit}{_all(race.losses[there])}, at {rate(rates[best])}"
+    )
     ends = [i for i in sorted({0, len(rates) - 1}) if i != best]
     said += "".join(f"{', and' if i else ','} {number(middles[i])} at {rate(rates[i])}" for i in ends) + ". "
     with_others = _searched(race.record, race.losses, optimizer, rank)
@@ -252,6 +255,11 @@ def _finding(race: _Drawn, optimizer: str, rank: dict | None, unit: str) -> str:
         where = runs["learning_rate"][lost]
         said += f"{diverged}, at rates from {rate(where.min())} to {rate(where.max())}. "
     return (said + _at_usual(every, rank)).replace("∞", "a diverging loss").strip()
+
+
+def _all(losses: np.ndarray) -> str:
+    """Between which losses a median lies: few seeds tune, and allow no interval."""
+    return f" (all {len(losses)} seeds: {interval(losses.min(), losses.max())})" if len(losses) > 1 else ""
 
 
 def kept_usual(record: Record) -> list[str]:
