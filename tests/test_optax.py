@@ -59,30 +59,44 @@ def rate(count):
     return 0.01 * (1.2 + jnp.sin(count.astype(jnp.float64 if jax.config.jax_enable_x64 else jnp.float32) / 9))
 
 
-def gradients(steps, dtype):
-    """Of very different sizes; b's are exactly 0 for stretches, and for the first 300 steps."""
+@functools.cache
+def gradients(steps):
+    """Of very different sizes, a row a step; b's are exactly 0 for stretches, and for the first 300 steps."""
     random, sizes = np.random.default_rng(7), np.array([1e-3, 0.1, 1.0, 5.0])
-    for step in range(steps):
-        alive = step >= 300 and step % 50 > 20
-        yield {
-            "w": jnp.asarray(random.normal(size=(3, 4)) * sizes, dtype),
-            "b": jnp.asarray(random.normal(size=5) * alive, dtype),
-        }
+    rows = [(random.normal(size=(3, 4)) * sizes, random.normal(size=5)) for _ in range(steps)]
+    alive = [step >= 300 and step % 50 > 20 for step in range(steps)]
+    w, b = (np.stack(column) for column in zip(*rows, strict=True))
+    return {"w": w, "b": b * np.array(alive)[:, None]}
 
 
-def trained(transformation, steps=1000, dtype=jnp.float64):
+def course(transformation, steps=1000, dtype=jnp.float64):
+    """The parameters after each step, and the last state."""
     random = np.random.default_rng(3)
     parameters = {"w": jnp.asarray(random.normal(size=(3, 4)), dtype), "b": jnp.asarray(random.normal(size=5), dtype)}
-    state = transformation.init(parameters)
 
-    @jax.jit
-    def step(parameters, state, g):
+    def step(now, g):
+        parameters, state = now
         updates, state = transformation.update(g, state, parameters)
-        return optax.apply_updates(parameters, updates), state
+        parameters = optax.apply_updates(parameters, updates)
+        return (parameters, state), parameters
 
-    for g in gradients(steps, dtype):
-        parameters, state = step(parameters, state, g)
-    return parameters, state
+    began = parameters, jax.jit(transformation.init)(parameters)
+    rows = jax.tree.map(lambda one: jnp.asarray(one, dtype), gradients(steps))
+    (_, state), moved = jax.jit(functools.partial(jax.lax.scan, step))(began, rows)
+    return moved, state
+
+
+def trained(transformation, **how):
+    """The last parameters and state."""
+    moved, state = course(transformation, **how)
+    return {name: rows[-1] for name, rows in moved.items()}, state
+
+
+@functools.cache
+def ours_in_float64(place):
+    """The course of a thousand steps of a case."""
+    name, options = CASES[place]
+    return course(getattr(steepest.optax, name)(rate, **options))
 
 
 def both(name, options, learning_rate, **how):
@@ -91,12 +105,14 @@ def both(name, options, learning_rate, **how):
     return ours, theirs
 
 
-@pytest.mark.parametrize("case", CASES, ids=told)
-def test_a_thousand_steps_are_optax_s_own_in_float64(case):
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[told(case) for case in CASES])
+def test_a_thousand_steps_are_optax_s_own_in_float64(place):
+    case = CASES[place]
     with jax.enable_x64(True):
-        (ours, state), (theirs, their_state) = both(*case, rate)
+        ours, state = ours_in_float64(place)
+        theirs, their_state = trained(native_of(case[0])(rate, **case[1]))
         for name, parameter in theirs.items():
-            np.testing.assert_allclose(ours[name], parameter, rtol=1e-10, err_msg=name)
+            np.testing.assert_allclose(ours[name][-1], parameter, rtol=1e-10, err_msg=name)
         compared = [field for field in state._fields if field not in ("count", "mu_product")]
         for field in compared if case[0] != "muon" else []:  # optax's has two states, one a kind of leaf
             native = optax.tree.get(their_state, field)
@@ -105,16 +121,17 @@ def test_a_thousand_steps_are_optax_s_own_in_float64(case):
         assert int(state.count) == 1000
 
 
-@pytest.mark.parametrize("case", CASES, ids=told)
-def test_float32_stays_near_float64(case):
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[told(case) for case in CASES])
+def test_float32_stays_near_float64(place):
     """A step rounds its parameter once, by half of 1.2e-7 of it, and its own size a few times.
 
     With P the largest parameter on the way, which no sum of 200 steps exceeds here by more than twice, the worst sum is
     200 * 6e-8 * P for the parameter and ten roundings of 1.2e-7 of what moved: below 200 * 6e-8 * 2 P in all. Lion's
     sign turns over where rounding decides it: twice its rate, once.
     """
+    case = CASES[place]
     with jax.enable_x64(True):
-        exact, _ = trained(getattr(steepest.optax, case[0])(rate, **case[1]), steps=200)
+        exact = {name: np.asarray(rows[199]) for name, rows in ours_in_float64(place)[0].items()}
     near, _ = trained(getattr(steepest.optax, case[0])(rate, **case[1]), steps=200, dtype=jnp.float32)
     for name, parameter in exact.items():
         bound = 0.05 if case[0] == "lion" else 200 * 6e-8 * 2 * max(1, np.abs(parameter).max())
@@ -225,8 +242,8 @@ def test_another_dialect_is_its_method(spoken):
         ours, _ = trained(steepest.optax.adam(1e-2, eps=0.3, dialect=spoken), steps=30)
         parameter = np.random.default_rng(3).normal(size=(3, 4))
         state = method.initial_state(parameter)
-        for t, g in enumerate(gradients(30, jnp.float64), start=1):
-            step, state = method(parameter, np.asarray(g["w"]), state, t, numbers)
+        for t, g in enumerate(gradients(30)["w"], start=1):
+            step, state = method(parameter, g, state, t, numbers)
             parameter = parameter + step
         np.testing.assert_allclose(ours["w"], parameter, rtol=1e-12)
 
