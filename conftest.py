@@ -1,5 +1,14 @@
-"""For every test and doctest: the one of Keras's backends that is installed with steepest, before Keras is imported."""
+"""For every test and doctest: what is set before Keras is imported, and how two processes share the tests."""
 
 import os
 
+import pytest
+
+# The one of Keras's backends that is installed with steepest.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With ``-n``: each process has neighbouring tests, which share fixtures and compiled programs."""
+    if getattr(config.option, "dist", None) == "load":
+        config.option.dist = "worksteal"
