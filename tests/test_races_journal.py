@@ -182,7 +182,7 @@ def test_other_data_are_refused(problem, tmp_path):
     table = st.read("iris")
     rows = pl.DataFrame(table.features).with_columns(target=pl.Series(table.target.astype(str)))
     other = st.network(st.read(rows[1:], target="target"), hidden=(4,))
-    with pytest.raises(st.InputError, match=r"holds another race .*fingerprint"):
+    with pytest.raises(st.InputError, match=r"holds another race .*the contents of the table"):
         raced(other, planned(), tmp_path / "race", resume=True)
 
 
@@ -259,3 +259,13 @@ def test_a_process_killed_outright_goes_on_from_its_directory(tmp_path):
     subprocess.run([*command, "--out", "race", "--resume"], cwd=tmp_path, check=True, capture_output=True)
     assert contents(tmp_path / "race") == contents(tmp_path / "whole")
     assert not os.path.exists(tmp_path / "race" / ".race")
+
+
+def test_a_damaged_table_of_an_ended_race_is_refused_in_a_sentence(problem, tmp_path):
+    st.save(race(problem, planned()), tmp_path / "race")
+    pl.DataFrame({"run": [7]}).write_parquet(tmp_path / "race" / "curves.parquet")
+    with (
+        pytest.raises(st.InputError, match="is damaged"),
+        Journal(tmp_path / "race", about(problem, planned()), resume=True),
+    ):
+        pass

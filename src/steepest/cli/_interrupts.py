@@ -3,8 +3,12 @@
 import contextlib
 import signal
 from collections.abc import Iterator
+from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# What is raised in there is printed and forgotten: JAX's callback of Python's garbage collector.
+_SWALLOWING = ("_xla_gc_callback",)
+_LATER_SECONDS = 0.01
 
 
 @contextlib.contextmanager
@@ -17,7 +21,12 @@ def interrupts(*, once: bool) -> Iterator[list[int]]:
     """
     came: list[int] = []
 
-    def interrupt(number: int, _: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_name in _SWALLOWING and hasattr(signal, "setitimer"):
+            # Not by a thread: whoever was interrupted may hold the lock that starting one takes.
+            signal.signal(signal.SIGALRM, lambda _, then: interrupt(number, then))
+            signal.setitimer(signal.ITIMER_REAL, _LATER_SECONDS)
+            return
         came.append(number)
         if once:
             for one in _SIGNALS:

@@ -122,9 +122,9 @@ def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: b
                 ended = run(one.problem, one.plan, on_end=_Teller(line, journal), known=journal.known)
             with journal.results() as directory:
                 save_race(ended, directory, command)
-                report(directory)
             if ended.complete:
                 journal.finish()
+            report(place)
     if not (ended.complete and answerless(ended)):
         _say_verdict(console, one.problem, ended)
     console.print(f"Report: {place / 'report.html'}")

@@ -120,7 +120,8 @@ def _read_binary(
         for reader in readers:
             try:
                 return reader(BytesIO(data)), []
-            except Exception as error:  # a broken file raises anything from ComputeError to a Rust panic's relatives
+            # A broken file raises anything from ComputeError to a Rust panic, which is no Exception.
+            except (Exception, pl.exceptions.PanicException) as error:
                 reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"{path} cannot be read as {kind} ({reason}). It may be cut short: write it again.")
 

@@ -185,10 +185,10 @@ def _read_results(directory: Path) -> dict[int, Ended]:
     try:
         runs = pl.read_parquet(directory / "runs.parquet").select(list(RUN_SCHEMA))
         curves = pl.read_parquet(directory / "curves.parquet").partition_by("run", as_dict=True)
-    except (OSError, pl.exceptions.PolarsError) as error:
+        rows = [row for row in runs.iter_rows(named=True) if row["status"] != "interrupted"]
+        return {row["run"]: Ended(row["run"], row, curves[(row["run"],)].drop("run")) for row in rows}
+    except (OSError, KeyError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputError(f"The race in '{directory}' is damaged ({error}). Race again with another --out.") from error
-    rows = [row for row in runs.iter_rows(named=True) if row["status"] != "interrupted"]
-    return {row["run"]: Ended(row["run"], row, curves[(row["run"],)].drop("run")) for row in rows}
 
 
 def _read_spec(path: Path, directory: Path) -> dict[str, Any] | None:
@@ -214,6 +214,8 @@ def _changes(was: Any, asked: Any, name: str = "") -> Iterator[str]:
                 yield f"{f'{name} {key}'.strip()}: {there}"
             else:
                 yield from _changes(was[key], asked[key], f"{name} {key}".strip() if name not in ("spec",) else key)
+    elif was != asked and name.endswith("fingerprint"):
+        yield "the contents of the table"
     elif was != asked:
         yield f"{name}: {was!s:.60} before, {asked!s:.60} now"
 
