@@ -278,3 +278,24 @@ def test_the_learning_rate_under_jit_compiles_once():
         trainable, state = step(state, trainable, np.ones(3, np.float32))
     assert len(traces) == 1
     assert float(trainable[0][0]) < 1
+
+
+def test_eager_steps_compile_nothing_once_they_have_run():
+    """A step's number as an exponent would be a constant of a program of its own, were it whole."""
+    if keras.backend.backend() != "jax":
+        pytest.skip("the other backend does not compile")
+    import jax
+
+    variable = keras.Variable(np.ones(3, np.float32))
+    optimizer = steepest.keras.Nadam(0.1)
+    optimizer.build([variable])
+    for _ in range(2):
+        optimizer.apply([np.ones(3, np.float32)], [variable])
+    compiled = []
+    jax.monitoring.register_event_duration_secs_listener(lambda event, *_, **__: compiled.append(event))
+    try:
+        for _ in range(3):
+            optimizer.apply([np.ones(3, np.float32)], [variable])
+    finally:
+        jax.monitoring.clear_event_listeners()
+    assert not [event for event in compiled if "backend_compile" in event]

@@ -51,7 +51,8 @@ def jax_step(optimizer: "Optimizer", grads: Sequence[Any], variables: Sequence[A
         how = part, kind, optimizer.decays_within(variable)
         if how not in steps:
             numbers = part.numbers(optimizer, keras.ops.cast(learning_rate, kind), decays=how[2])
-            steps[how] = Step(part.method, t, numbers, scalars)
+            # Of a whole number JAX would make the exponent of a power a constant, and compile anew at every step.
+            steps[how] = Step(part.method, keras.ops.cast(t, kind), numbers, scalars)
             new |= steps[how].shared
         p = keras.ops.cast(variable.value, kind)
         step, after = steps[how](p, keras.ops.cast(g, kind), {name: one.value for name, one in state.items()})
