@@ -69,6 +69,8 @@ def judged_runs(runs: pl.DataFrame) -> pl.DataFrame:
     return ended.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
 
 
+# Plateaus of so many half decades are all wide: only four rates always run to the end, so a wider one may be cut short.
+_WIDE = 3
 # Nobody runs more further seeds for the sake of a difference that small.
 _MOST_ASKED = 100
 
@@ -163,7 +165,7 @@ def _pick(winners: Sequence[Standing], state_arrays: Mapping[str, int]) -> tuple
     near, lowest = [one for one in winners if getattr(one, by) <= limit], f"its {by} is lowest"
     criteria = {
         "none of its runs diverged": lambda one: not math.isfinite(one.high),
-        "its learning rate matters least": lambda one: -round(2 * decades(one)),
+        "its learning rate matters least": lambda one: -min(round(2 * decades(one)), _WIDE),
         "it keeps the least state": lambda one: state_arrays.get(one.optimizer, 0),
         lowest: lambda one: getattr(one, by),
     }
