@@ -69,8 +69,9 @@ def judged_runs(runs: pl.DataFrame) -> pl.DataFrame:
     return ended.join(sizes.filter(pl.col("len") == pl.col("len").max()), on="seed", how="semi", maintain_order="left")
 
 
-# Plateaus of so many half decades are all wide: only four rates always run to the end, so a wider one may be cut short.
-_WIDE = 3
+# Plateaus of so many half decades are all wide: only four rates always run to the end, and slow ones are dropped first,
+# so that a wider one may be cut short.
+_WIDE = 2
 # Nobody runs more further seeds for the sake of a difference that small.
 _MOST_ASKED = 100
 
