@@ -198,3 +198,22 @@ def test_who_is_too_close_to_be_told_apart_is_named_and_the_others_are_not_kept_
         f"Undecided between RMSProp, Adam and SGD: about {verdict.more_seeds} more seeds would settle it but for Adam, "
         "too close to RMSProp, if the difference is real."
     ) in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("worse", "named"),
+    [(0, "Undecided between all 6 optimizers"), (1, "Undecided between SGD, Adam, RMSProp and 2 others")],
+)
+def test_of_many_winners_the_first_are_named_and_the_others_counted(worse, named):
+    """Each is a hundredth and a half above the one before it, by differences that change sign from seed to seed."""
+    names = ("sgd", "adam", "rmsprop", "nadam", "adagrad", "adamax")
+    fresh = {
+        name: [loss + 0.015 * k + (0.3 if (seed + k) % 2 else -0.3) * (k > 0) for seed, loss in enumerate(SEEDS)]
+        for k, name in enumerate(names)
+    }
+    if worse:
+        fresh["adamax"] = [loss + 1.0 for loss in SEEDS]
+    rates = dict.fromkeys(names, 0.1)
+    verdict = judged(table(fresh), rates, NATS)
+    assert verdict.sentence.startswith(named)
+    assert len(verdict.winners) == 6 - worse

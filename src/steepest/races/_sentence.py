@@ -8,6 +8,9 @@ from ..rules import proper_name
 from ._standing import Standing, Verdict
 from ._statistics import least_seeds
 
+# More names than this nobody reads in a sentence.
+_MOST_NAMED = 4
+
 
 def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
     """Who won on so many fresh seeds, who may as well have, and what would tell them apart."""
@@ -17,10 +20,12 @@ def confirmed_sentence(verdict: Verdict, measure: Measure, seeds: int) -> str:
     edge = ". Its plateau reaches the end of its grid: a better rate may lie beyond" if first.at_edge else ""
     if len(verdict.winners) == 1:
         return f"Use {use}: {reached}{_ahead(verdict)}{edge}."
-    names = _listed([proper_name(name) for name in verdict.winners])
+    names = _brief(verdict.winners)
+    if len(verdict.winners) == len(verdict.leaderboard) > _MOST_NAMED:
+        names = f"all {len(verdict.winners)} optimizers"
     why = f", since {verdict.reason}" if verdict.reason else ""
     if verdict.decided:
-        told = f"{names} are equals to within {100 * verdict.margin:.0f} %{_within(verdict)}"
+        told = f"{names[0].upper()}{names[1:]} are equals to within {100 * verdict.margin:.0f} %{_within(verdict)}"
     else:
         told = f"Undecided between {names}{_unsettled(verdict, seeds)}"
     return f"{told}{_beaten(verdict)}. Use {use}{why}: {reached}{edge}."
@@ -42,8 +47,7 @@ def _unsettled(verdict: Verdict, seeds: int) -> str:
         return few or ", and no reasonable number of seeds would settle it"
     would = f"about {more} more {'seed' if more == 1 else 'seeds'} would settle it"
     if verdict.too_close:
-        close = _listed([proper_name(name) for name in verdict.too_close])
-        would += f" but for {close}, too close to {proper_name(verdict.leaderboard[0].optimizer)}"
+        would += f" but for {_brief(verdict.too_close)}, too close to {proper_name(verdict.leaderboard[0].optimizer)}"
     return f"{few}{'; ' if few else ': '}{would}, if the difference is real"
 
 
@@ -90,6 +94,13 @@ def _behind(one: Standing) -> str:
 
 def _seeds(count: int) -> str:
     return f"{count} fresh {'seed' if count == 1 else 'seeds'}"
+
+
+def _brief(optimizers: Sequence[str]) -> str:
+    """Who they are, where they are few; the leaderboard names all."""
+    names = [proper_name(name) for name in optimizers]
+    few = [*names[: _MOST_NAMED - 1], f"{len(names) - _MOST_NAMED + 1} others"]
+    return _listed(few if len(names) > _MOST_NAMED else names)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ def badges(record: Record) -> list[tuple[str, str]]:
     found = []
     if record.facts.get("partial"):
         ended, planned = int((record.runs["status"] != "interrupted").sum()), planned_runs(record.facts["spec"])
-        of = f"{ended:,} of {count(planned, 'run')}" if planned else count(ended, "run")
+        of = f"{ended:,} of {count(planned, 'run')}" if planned >= ended else count(ended, "run")  # grids may grow
         after = f" after {of if record.kind == 'race' else 'some epochs'}"
         found.append(("partial", f"partial: interrupted{'' if headline(record).startswith('Partial') else after}"))
     seeds = len(np.unique(record.runs["seed"][record.judged & record.counted]))
