@@ -103,12 +103,23 @@ def _until_closed(terminal: int, seconds: float = 90) -> str:
     return shown.decode()
 
 
+@contextlib.contextmanager
+def listening():
+    """Whoever is started hears Ctrl-C, also where the tests run in the background of a script, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def start_race(place, *words):
-    return subprocess.Popen(
-        [*COMMAND, "race", "wine", *words, "--out", "race"],
-        cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
-    )  # fmt: skip
+    with listening():
+        return subprocess.Popen(
+            [*COMMAND, "race", "wine", *words, "--out", "race"],
+            cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+        )  # fmt: skip
 
 
 def interrupt(race, seconds: float):
@@ -149,11 +160,12 @@ def test_ctrl_c_in_a_race_keeps_and_marks_what_has_run(tmp_path):
 
 
 def test_ctrl_c_before_anything_has_run_leaves_nothing(tmp_path):
-    fit = subprocess.Popen(
-        [*COMMAND, "fit", "digits", "--epochs", "1000000", "--patience", "0", "--out", "fit"],
-        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    with listening():
+        fit = subprocess.Popen(
+            [*COMMAND, "fit", "digits", "--epochs", "1000000", "--patience", "0", "--out", "fit"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
     fit.stdout.readline()
     time.sleep(2)
     assert tree(tmp_path)  # the temporary directory is there, so the fit has begun

@@ -14,6 +14,8 @@ import torch
 import steepest.keras
 from steepest import dialects
 
+from .shared import once_a_run
+
 
 def told(program, backend):
     """What a program of this directory finds on a backend."""
@@ -24,13 +26,13 @@ def told(program, backend):
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
-def found(request):
-    return told("keras_driver.py", request.param)
+def found(request, tmp_path_factory):
+    return once_a_run(tmp_path_factory, f"driver-{request.param}", lambda: told("keras_driver.py", request.param))
 
 
 @pytest.fixture(scope="module", params=["jax", "torch"])
-def around(request):
-    return told("keras_features.py", request.param)
+def around(request, tmp_path_factory):
+    return once_a_run(tmp_path_factory, f"features-{request.param}", lambda: told("keras_features.py", request.param))
 
 
 def test_a_thousand_steps_are_keras_s_own_in_float64(found):

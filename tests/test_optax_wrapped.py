@@ -33,7 +33,9 @@ def test_injected_hyperparameters_change_under_jit_without_compiling_again(name)
                 updates, state = of.update(g, state, parameters)
                 return optax.apply_updates(parameters, updates), state
 
-            for place, g in enumerate(gradients(40, jnp.float64)):
+            rows = gradients(40)
+            for place in range(40):
+                g = {name: jnp.asarray(row[place]) for name, row in rows.items()}
                 given = state.hyperparams
                 given["learning_rate"] = jnp.asarray(0.01 / (1 + place), given["learning_rate"].dtype)
                 given[knob] = jnp.asarray(0.75 if place % 2 else 0.5, given[knob].dtype)
