@@ -7,8 +7,8 @@ optimizer's usual rate, as one parameter, their distance from it: what Optuna le
 many processes as there are cores share the study in memory, since a race uses all cores, too.
 
 Everybody's time is that of the whole process. Optuna's answer at any moment is the best completed trial. How good an
-answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the best
-configuration that anybody named over that one's median loss. Optuna has its answer when its regret is, and stays, at or
+answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the
+configuration with the lowest mean that anybody named, over that one's median loss. Optuna has its answer when its regret is, and stays, at or
 below that of the race's recommendation, or one per cent where that is less. What it has not found when its time ends
 counts as never; how many times as fast the race is has then a lower bound and no more.
 """
@@ -102,7 +102,7 @@ def judged(choices: Iterable[Choice], short: bool = False) -> dict[Choice, float
     problem = st.network(st.read("digits"), hidden=trials.HIDDEN)
     settings = Settings(1 if short else trials.EPOCHS, trials.BATCH, trials.PATIENCE)
     losses = losses_of(problem, choices, FRESH_SEEDS[:2] if short else FRESH_SEEDS, settings)
-    best = min(losses.values(), key=lambda own: float(np.median(own)))
+    best = min(losses.values(), key=lambda own: float(np.mean(own)))
     return {choice: regret(own, best)[0] for choice, own in losses.items()}
 
 
