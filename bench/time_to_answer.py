@@ -7,10 +7,10 @@ optimizer's usual rate, as one parameter, their distance from it: what Optuna le
 many processes as there are cores share the study in memory, since a race uses all cores, too.
 
 Everybody's time is that of the whole process. Optuna's answer at any moment is the best completed trial. How good an
-answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the
-configuration with the lowest mean that anybody named, over that one's median loss. Optuna has its answer when its regret is, and stays, at or
-below that of the race's recommendation, or one per cent where that is less. What it has not found when its time ends
-counts as never; how many times as fast the race is has then a lower bound and no more.
+answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the configuration
+with the lowest mean that anybody named, over that one's median loss. Optuna has its answer when its regret is, and
+stays, at or below that of the race's recommendation, or one per cent where that is less. What it has not found when its
+time ends counts as never; how many times as fast the race is has then a lower bound and no more.
 """
 
 import json
