@@ -70,7 +70,7 @@ def spectrum(
     loss: ``loss(parameters, batch)``, a scalar.  parameters: any tree of float arrays.
     scale: a tree like the parameters, positive: the spectrum is then of S H S with S its diagonal, which is that of
     P^-1 H for the preconditioner P = S^-2.
-    steps: of Lanczos, each a product with the Hessian; more are taken than there are parameters by none.
+    steps: of Lanczos, each a product with the Hessian; at most as many as there are parameters.
     probes: how many random starts the density is the mean of; the ends are the outermost that any found.
     exact: up to so many parameters the Hessian is formed whole, and nothing is estimated.
     Raises InputError where the loss or its second derivative is not finite there, and for no parameters.

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import Array
 
-from ..errors import InputError
-from ._surface import Kind, Stationary, Surface
+from ._surface import Kind, Stationary, Surface, check_dimensions
 
 Start = Sequence[float] | str
 
@@ -103,7 +102,7 @@ def styblinski_tang(start: Start = (0.0, 0.0), *, dimensions: int = 2) -> Surfac
 
     Source: Styblinski & Tang 1990, Neural Networks 3, 467-483.
     """
-    _check_dimensions(dimensions)
+    check_dimensions(dimensions)
     start = (0.0,) * dimensions if start == (0.0, 0.0) else start
     # The roots of 4 x^3 - 32 x + 5, with the height and whether it is a minimum of the well.
     roots = {-2.90353403: (-39.1661657, True), 0.156731257: (0.195612359, False), 2.74680277: (-25.0294467, True)}
@@ -206,7 +205,7 @@ def rastrigin(start: Start = (2.2, -1.7), *, dimensions: int = 2) -> Surface:
 
     Source: Rastrigin 1974, Systems of extremal control.
     """
-    _check_dimensions(dimensions)
+    check_dimensions(dimensions)
     start = (2.2, -1.7, *(0.0,) * dimensions)[:dimensions] if start == (2.2, -1.7) else start
     return Surface(
         lambda p: 10 * dimensions + jnp.sum(p**2 - 10 * jnp.cos(2 * math.pi * p)),
@@ -222,7 +221,7 @@ def ackley(start: Start = (2.7, -1.6), *, dimensions: int = 2) -> Surface:
     Lowest at 0, where it has a kink and no gradient; here that is taken as 0.
     Source: Ackley 1987, A Connectionist Machine for Genetic Hillclimbing.
     """
-    _check_dimensions(dimensions)
+    check_dimensions(dimensions)
     start = (2.7, -1.6, *(0.0,) * dimensions)[:dimensions] if start == (2.7, -1.6) else start
 
     def value(p: Array) -> Array:
@@ -253,8 +252,3 @@ def easom(start: Start = (1.0, 1.0)) -> Surface:
 
 def _mirrored(at: tuple[float, float], value: float, kind: Kind) -> list[Stationary]:
     return [Stationary(at, value, kind), Stationary((-at[0], -at[1]), value, kind)]
-
-
-def _check_dimensions(dimensions: int) -> None:
-    if isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1:
-        raise InputError(f"dimensions is a whole number, 1 or more; received {dimensions!r}. Try 2.")

@@ -27,7 +27,9 @@ _DRAWS: dict[str, Callable[[np.random.Generator, int, int, float], np.ndarray]] 
 _USUAL_ROWS = 1024
 
 
-def noisy(surface: Surface, kind: str = "additive", scale: float = 0.1, *, rows: int = 1024, seed: int = 0) -> Problem:
+def noisy(
+    surface: Surface, kind: str = "additive", scale: float = 0.1, *, rows: int = _USUAL_ROWS, seed: int = 0
+) -> Problem:
     """A function whose minibatch gradients are noisy, while their mean over all rows is its own gradient.
 
     kind: ``additive``, Gaussian of that standard deviation in each coordinate of a row; ``cauchy``, heavy-tailed of

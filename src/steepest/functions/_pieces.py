@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from ..errors import InputError, unknown
-from ._surface import Surface
+from ._surface import Surface, check_dimensions
 
 # The slope taken in place of none by pieces that have no flat form.
 _LEAST_SLOPE = -1e-7
@@ -142,7 +142,6 @@ def _check(names: Sequence[str], slope: float, dimensions: int, norm: str) -> No
         raise InputError(f"A function has one piece or more; received none. Allowed: {', '.join(PIECES)}.")
     if not (isinstance(slope, int | float) and math.isfinite(slope) and slope != 0):
         raise InputError(f"The slope at the start is finite and not 0; received {slope!r}. Try -1.")
-    if isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1:
-        raise InputError(f"dimensions is a whole number, 1 or more; received {dimensions!r}. Try 1.")
+    check_dimensions(dimensions)
     if norm not in ("l1", "l2", "linf"):
         raise unknown("norm", norm, ("l1", "l2", "linf"))

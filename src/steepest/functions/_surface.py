@@ -110,6 +110,12 @@ def _point(start: Any, dimensions: int, name: str) -> np.ndarray:
     return point
 
 
+def check_dimensions(dimensions: int) -> None:
+    """Raise InputError for what is no number of dimensions."""
+    if isinstance(dimensions, bool) or not isinstance(dimensions, int) or dimensions < 1:
+        raise InputError(f"dimensions is a whole number, 1 or more; received {dimensions!r}. Try 2.")
+
+
 def kind_of(eigenvalues: Sequence[float], size: float = 0.0, tolerance: float = 1e-6) -> Kind:
     """The kind of a stationary point by the eigenvalues of its Hessian.
 

@@ -9,8 +9,8 @@ import numpy as np
 from jax import Array
 
 from ..errors import InputError
-from ._classics import Start, _check_dimensions
-from ._surface import Stationary, Surface
+from ._classics import Start
+from ._surface import Stationary, Surface, check_dimensions
 
 
 def bounded_saddle(start: Start = (1.0, 1e-3)) -> Surface:
@@ -60,7 +60,7 @@ def scalar_chain(depth: int = 4, start: Start | None = None) -> Surface:
     minima are not points: they fill the surface w_1 w_2 ... w_n = 1.
     start: 0.1 in each layer unless given. Source: Saxe, McClelland & Ganguli 2014, arXiv:1312.6120.
     """
-    _check_dimensions(depth)
+    check_dimensions(depth)
     if depth < 2:
         raise InputError(f"A chain has two layers or more; received {depth}. Try 4.")
     at = (0.0,) * depth
@@ -81,7 +81,7 @@ def quadratic(
     start: at a distance of 1 along every eigenvector unless given.
     Raises InputError for a condition number below 1 or fewer than one dimension.
     """
-    _check_dimensions(dimensions)
+    check_dimensions(dimensions)
     if not (isinstance(condition, int | float) and 1 <= condition < math.inf):
         raise InputError(f"The condition number is 1 or more, and finite; received {condition!r}. Try 100.")
     spectrum = np.geomspace(1.0, condition, dimensions) if dimensions > 1 else np.ones(1)
@@ -126,7 +126,7 @@ def sigmoid_well(start: Start = (3.0, 2.0), *, steepness: float = 1.0, dimension
 
     steepness: s; the larger, the flatter the plateau.
     """
-    _check_dimensions(dimensions)
+    check_dimensions(dimensions)
     if not (isinstance(steepness, int | float) and 0 < steepness < math.inf):
         raise InputError(f"The steepness is positive and finite; received {steepness!r}. Try 1.")
     start = (3.0, 2.0, *(0.0,) * dimensions)[:dimensions] if start == (3.0, 2.0) else start

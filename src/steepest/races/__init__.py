@@ -36,6 +36,7 @@ from ._standing import Verdict as Verdict
 from ._statistics import LEAST_SEEDS as LEAST_SEEDS
 from ._statistics import MARGIN as MARGIN
 from ._statistics import Comparison as Comparison
+from ._statistics import median_interval as median_interval
 from ._store import about as about
 from ._store import save as save
 from ._store import save_fit as save_fit

@@ -137,9 +137,9 @@ def _included(pair: _Inclusion, two: "_Pair", measure: Measure, searched: set[st
     if not two.worse:
         return Finding("inclusion", two.kind, two.told(general, special, measure), between, two.numbers)
     more = ", and rates beyond its grid" if at_edge else ""
-    knobs, left = " and ".join(pair.search), [knob for knob in pair.search if knob not in searched]
+    knobs = " and ".join(pair.search)
     advice = f"so search its {knobs} too (--search {','.join(pair.search)}){more}"
-    if not left:
+    if searched.issuperset(pair.search):
         advice = f"though its {knobs} was searched: tune on more seeds (--seeds){more}"
     told = f"{two.told(general, special, measure)} Yet {pair.how}: the space that was searched is too small, {advice}."
     return Finding("inclusion", SMALL_SPACE, told, between, two.numbers)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..races import LEAST_SEEDS
+from ..races import LEAST_SEEDS, median_interval
 from ._directory import Record
 from ._scale import scores
 
@@ -61,9 +61,9 @@ def _rows(record: Record, optimizer: str, learning_rate: float) -> np.ndarray:
 
 
 def median_ends(losses: np.ndarray) -> tuple[float, float] | None:
-    """The 95 % interval of a median, as that of the differences: Hettmansperger & Sheather's, between ordered losses.
+    """The 95 % interval of a median, as that of the differences; None below six seeds, which allow none.
 
-    losses: (seeds,), infinite where a run diverged. None below six seeds, which allow none.
+    losses: (seeds,), infinite where a run diverged.
 
     Of ten losses X_2 to X_9 cover the median in 97.85 % of samples, X_3 to X_8 in 89.06 %: with
     I = (0.9785 - 0.95) / (0.9785 - 0.8906) = 0.324 the ends lie l = 8 I / (2 + 6 I) = 0.66 of the way inwards.
@@ -71,9 +71,4 @@ def median_ends(losses: np.ndarray) -> tuple[float, float] | None:
     >>> [round(end, 2) for end in median_ends(np.arange(1.0, 11.0))], median_ends(np.arange(5.0))
     ([2.66, 8.34], None)
     """
-    from scipy.stats import mstats
-
-    if len(losses) < LEAST_SEEDS:
-        return None
-    low, high = mstats.median_cihs(losses)
-    return float(low), float(high)
+    return median_interval(losses)[1:] if len(losses) >= LEAST_SEEDS else None
