@@ -14,9 +14,6 @@ import tables
 from harness import Claim, Figures, arguments, compete, figure, missing, table
 from regret import HIDDEN, SHORT
 
-# Losses within the margin by which a race calls optimizers equal.
-MARGIN = 0.01
-
 
 def _measure(name: str) -> Callable[[Namespace], Figures]:
     def measure(given: Namespace) -> Figures:
@@ -58,6 +55,8 @@ CONTESTANTS = {name: _measure(name) for name in tables.BUILT_IN}
 
 def main() -> None:
     """Measure, print the table, and say which claims hold."""
+    from steepest.races import MARGIN  # by which a race calls optimizers equal
+
     given = arguments(rounds=1)
     if given.short and not given.contestants:
         given.contestants = "iris"
