@@ -8,7 +8,7 @@ from ..rules import proper_name
 from ._compare import RECOMMENDED, Compared, Entrant
 from ._format import count, interval, listed, number, rate
 from ._style import Table
-from ._tables import median_ends, seeds_in_words
+from ._tables import rank_interval, seeds_in_words
 from ._words import rows
 
 
@@ -45,7 +45,7 @@ def _level(one: Entrant, what: str) -> str:
     if rank is None:
         return "—"
     median = "diverged" if rank["median"] is None else number(rank["median"])
-    if ends := median_ends(rank):
+    if ends := rank_interval(rank):
         median += f" ({interval(*ends)})"
     if what == RECOMMENDED:
         return f"{proper_name(rank['optimizer'])}, {median}"

@@ -75,7 +75,7 @@ def paper_table(record: Record) -> PaperTable:
     seeds, paired = judged_seeds(record), any(rank.get("comparison") for rank in ranks)
     unit = (record.facts["metric"] or {}).get("unit")
     told = [str(unit)] if unit else []
-    told += ["95 %"] if any(median_ends(rank) for rank in ranks) else []
+    told += ["95 %"] if any(rank_interval(rank) for rank in ranks) else []
     loss = f"Median loss ({', '.join(told)})" if told else "Median loss"
     head = ["Optimizer", "Learning rate", _on_one_line(loss), *(_PAIRED if paired else ()), "Seeds"]
     lines = [Line(rank["optimizer"] in winners, _cells(rank, len(seeds), paired=paired)) for rank in ranks]
@@ -93,7 +93,7 @@ def judged_seeds(record: Record) -> list[int]:
 def _cells(rank: dict[str, Any], seeds: int, *, paired: bool) -> list[str]:
     edge = _EDGE if rank.get("at_edge") else ""
     name = proper_name(rank["optimizer"]) + with_knobs(rank["hyperparameters"])
-    loss = _with_interval(_loss(rank["median"]), *(median_ends(rank) or (None, None)))
+    loss = _with_interval(_loss(rank["median"]), *(rank_interval(rank) or (None, None)))
     cells = [_on_one_line(name), rate(rank["learning_rate"]) + edge, loss]
     beside = rank.get("comparison")
     if beside:
@@ -110,7 +110,7 @@ def _loss(median: float | None) -> str:
     return "∞" if median is None else number(median)
 
 
-def median_ends(rank: Mapping[str, Any]) -> tuple[float, float] | None:
+def rank_interval(rank: Mapping[str, Any]) -> tuple[float, float] | None:
     """The 95 % interval of an optimizer's median; None on fewer than six seeds, and in races from before they had it.
 
     A file has no infinity: of an upper end that runs which diverged take there, only the lower one is known.
@@ -132,7 +132,7 @@ def _caption(record: Record, seeds: Sequence[int], *, paired: bool) -> str:
     what = f"{upper_first(metric.get('name') or 'loss')}{unit} on {facts['data'].get('name', 'the data')}"
     over = f"median over {count(len(seeds), kind)} ({seeds_in_words(seeds)})"
     told = [f"{what} (lower is better): {over} at each optimizer's recommended learning rate."]
-    if any(median_ends(rank) for rank in verdict["leaderboard"]):
+    if any(rank_interval(rank) for rank in verdict["leaderboard"]):
         told.append("In brackets the 95 % interval, of a median Hettmansperger and Sheather's.")
     if paired:
         told += [
