@@ -4,6 +4,8 @@ from ._climb import climb_network as climb_network
 from ._fit import Training as Training
 from ._fit import fit as fit
 from ._fit import fit_instance as fit_instance
+from ._observer import Moved as Moved
+from ._observer import Observer as Observer
 from ._run import DROPPED as DROPPED
 from ._run import INTERRUPTED as INTERRUPTED
 from ._run import Run as Run

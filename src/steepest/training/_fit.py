@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from ..rules import Rule
 from ._loop import DIVERGED as DIVERGED_CODE
 from ._loop import RUNNING, Parts, Patience, begin, first_losses, train_epochs
 from ._loop import STOPPED as STOPPED_CODE
+from ._observer import Observer
 from ._run import DIVERGED, INTERRUPTED, OK, STOPPED, Run, curves_table
 from ._sampling import Sampling, minibatches, steps_per_epoch
 from ._settings import Settings
@@ -46,15 +47,17 @@ def fit(
     patience: int | None = 10,
     sampling: Sampling = "shuffled",
     seed: int = 0,
+    start: Any = None,
     watch: Watch | None = None,
 ) -> Run:
     """Minimise a problem with an optimizer: Adam if none is given, a rule or a name for one at its usual rate.
 
     epochs, batch_size, patience, sampling: as in ``Settings``.  seed: fixes the split, the start and the minibatches.
+    start: parameters to begin with in place of fresh ones, such as another run's ``last``: a warm start.
     watch: called every half second or so with the epoch, the training and the watched loss; the run ends, interrupted,
     when it returns False.
-    A diverged run is returned like any other, with that status. Raises InputError for numbers out of range and where
-    the batch is larger than the data.
+    A diverged run is returned like any other, with that status. Raises InputError for numbers out of range, where
+    the batch is larger than the data, and for a start that is not shaped like the problem's own.
 
     >>> import jax.numpy as jnp
     >>> from steepest.problems import Problem
@@ -70,7 +73,7 @@ def fit(
     chosen = optimizer or Adam()
     if not isinstance(chosen, Optimizer):
         chosen = named(chosen)
-    return fit_instance(problem, instance, chosen, settings, seed=int(seed), watch=watch)
+    return fit_instance(problem, instance, chosen, settings, seed=int(seed), warm=start, watch=watch)
 
 
 def fit_instance(
@@ -80,29 +83,48 @@ def fit_instance(
     settings: Settings,
     *,
     seed: int,
+    warm: Any = None,
     watch: Watch | None = None,
     watch_seconds: float = _WATCH_SECONDS,
 ) -> Run:
     """``fit`` for a problem whose instance at this seed is at hand.
 
+    warm: the ``start`` of ``fit``.
     watch_seconds: about how often to call *watch*; infinity for as seldom as the compiled loop returns anyway.
     """
-    training = Training(problem, instance, optimizer, settings, seed=seed)
+    training = Training(problem, instance, optimizer, settings, seed=seed, warm=warm)
     training.go(settings.epochs, watch, watch_seconds)
     return training.run()
 
 
 class Training:
-    """A run under way: it can be left after any epoch and gone on with, and ends as if it had not been left."""
+    """A run under way: it can be left after any epoch and gone on with, and ends as if it had not been left.
 
-    def __init__(self, problem: Minimised, instance: Instance, optimizer: Optimizer, settings: Settings, *, seed: int):
+    warm: parameters to begin with in place of fresh ones.  observer: looks on at every step; ``observed`` has what it
+    told.
+    """
+
+    def __init__(
+        self,
+        problem: Minimised,
+        instance: Instance,
+        optimizer: Optimizer,
+        settings: Settings,
+        *,
+        seed: int,
+        warm: Any = None,
+        observer: Observer | None = None,
+    ):
         started = time.perf_counter()
         self._problem, self._instance, self._optimizer = problem, instance, optimizer
         self._settings, self._seed, self._going = settings, seed, True
+        self._warm, self._observer, self._told = warm, observer, list[Any]()
         parameters, key = _start(seed, init=instance.init)
+        if warm is not None:
+            parameters = _as_start(warm, parameters)
         parts = Parts(instance.train, instance.validation)
         first = np.array(_first_losses(parameters, parts, _some_rows(instance), loss=instance.loss))
-        self._progress = begin(parameters, optimizer.init(parameters, key), first)
+        self._progress = begin(parameters, optimizer.init(parameters, key), first, observer)
         self._curves = [first.astype(np.float64).reshape(2, 1)]
         self.epoch = 0
         self._seconds = time.perf_counter() - started
@@ -139,10 +161,12 @@ class Training:
             rows = _minibatches(
                 instance.rows, batch_size, settings.sampling, seed=self._seed, first=first, epochs=wanted, room=most
             )
-            self._progress, losses = _train(
-                self._progress, self._optimizer, parts, rows, epochs, patience=patience, loss=instance.loss
-            )
+            self._progress, losses, told = _train(
+                self._progress, self._optimizer, parts, rows, epochs, patience=patience, loss=instance.loss,
+                observer=self._observer,
+            )  # fmt: skip
             ran = int(self._progress.epoch) - self.epoch
+            self._told.append(jax.tree.map(lambda one, ran=ran: np.asarray(one[:ran]), told))
             self._curves.append(np.asarray(losses, np.float64)[:, :ran])
             self.epoch += ran
             if int(self._progress.status) != RUNNING:
@@ -150,6 +174,18 @@ class Training:
             self._going = watch is None or watch(self.epoch, *self._curves[-1][:, -1])
             epochs = int(np.clip(watch_seconds * ran / (time.perf_counter() - called), 1, most))
         self._seconds += time.perf_counter() - started
+
+    @property
+    def observed(self) -> Any:
+        """What the observer told of every step so far, arrays (steps, ...); None where there is none, or no step."""
+        if self._observer is None or not self._told:
+            return None
+        return jax.tree.map(lambda *parts: np.concatenate(parts).reshape(-1, *parts[0].shape[2:]), *self._told)
+
+    @property
+    def parameters(self) -> Any:
+        """Where it stands. The next ``go`` writes over them."""
+        return self._progress.parameters
 
     @property
     def size(self) -> int:
@@ -177,7 +213,16 @@ class Training:
             best_loss=float(progress.best_loss),
             steps=int(progress.optimizer.t),
             seconds=self._seconds,
+            warm=self._warm,
         )
+
+
+def _as_start(warm: Any, fresh: Any) -> Any:
+    """Parameters to begin with, of the dtypes of fresh ones; InputError where they are not shaped like them."""
+    given, wanted = (jax.tree.map(jnp.shape, one) for one in (warm, fresh))
+    if given != wanted:
+        raise InputError(f"The start must be shaped like the problem's own, {wanted}; received {given}.")
+    return jax.tree.map(lambda leaf, like: jnp.asarray(np.asarray(leaf), like.dtype), warm, fresh)
 
 
 def _epochs_a_call(rows: int, batch_size: int, parameters: int) -> int:
@@ -200,7 +245,9 @@ def _some_rows(instance: Instance) -> np.ndarray | None:
 
 # LLVM vectorises for 256 bits unless told otherwise, even where registers hold 512: a twelfth of a small step's time.
 _CPU_OPTIONS = {"xla_cpu_prefer_vector_width": 512}
-_train = jax.jit(train_epochs, static_argnames="loss", donate_argnames="progress", compiler_options=_CPU_OPTIONS)
+_train = jax.jit(
+    train_epochs, static_argnames=("loss", "observer"), donate_argnames="progress", compiler_options=_CPU_OPTIONS
+)
 
 _STATUS = {RUNNING: OK, STOPPED_CODE: STOPPED, DIVERGED_CODE: DIVERGED}
 

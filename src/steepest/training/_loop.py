@@ -13,6 +13,7 @@ import numpy as np
 from ..optimizer import Optimizer, OptimizerState
 from ..problems import Loss
 from ._gather import gathered, minibatch_of, room_for, rows_of, steps_a_block
+from ._observer import Moved, Observer
 
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
 
@@ -25,6 +26,7 @@ class Progress(NamedTuple):
 
     best, best_loss, best_epoch: the parameters with the lowest watched loss so far, that loss, and when.
     first_loss: the training loss before the first step.  waited: epochs since the best one.  status: a code above.
+    observed: what an observer of the steps carries from one to the next; nothing without one.
     """
 
     parameters: Any
@@ -36,6 +38,7 @@ class Progress(NamedTuple):
     epoch: jax.Array
     waited: jax.Array
     status: jax.Array
+    observed: Any = ()
 
 
 class Patience(NamedTuple):
@@ -68,7 +71,7 @@ def first_losses(
     return first, first if parts.validation is None else loss(parameters, parts.validation)
 
 
-def begin(parameters: Any, state: OptimizerState, losses: np.ndarray) -> Progress:
+def begin(parameters: Any, state: OptimizerState, losses: np.ndarray, observer: Observer | None = None) -> Progress:
     """Progress before the first step, at these losses (train, watched).
 
     Every field has a buffer of its own, since the compiled loop writes its result over what it is given. All are copied
@@ -86,6 +89,7 @@ def begin(parameters: Any, state: OptimizerState, losses: np.ndarray) -> Progres
         epoch=_copy(np.int32(0)),
         waited=_copy(np.int32(0)),
         status=_copy(np.int32(status)),
+        observed=() if observer is None else jax.tree.map(_copy, observer.begin(parameters)),
     )
 
 
@@ -102,28 +106,51 @@ def train_epochs(
     *,
     patience: Patience,
     loss: Loss,
-) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
+    observer: Observer | None = None,
+) -> tuple[Progress, tuple[jax.Array, jax.Array], Any]:
     """Train for *epochs* epochs, fewer when the run stops early or diverges.
 
     minibatches: row numbers (at least *epochs*, steps, batch size).  loss: ``loss(parameters, batch)``, a mean.
-    Returns the progress and the losses (train, validation) of each epoch, NaN for those not run; the training loss is
-    the mean over the epoch's minibatches, the validation loss that of the whole part at the epoch's end (of the
-    training part where there is no validation part).
+    Returns the progress, the losses (train, validation) of each epoch, NaN for those not run, and what the observer
+    told of every step, arrays (epochs, steps, ...), zero for those not run; the training loss is the mean over the
+    epoch's minibatches, the validation loss that of the whole part at the epoch's end (of the training part where there
+    is no validation part).
     """
 
     def going(carry: tuple) -> jax.Array:
-        progress, done, _ = carry
+        progress, done, _, _ = carry
         return (done < epochs) & (progress.status == RUNNING)
 
     def epoch(carry: tuple) -> tuple:
-        progress, done, curves = carry
-        progress, losses = _epoch(progress, optimizer, parts, minibatches[done], patience=patience, loss=loss)
+        progress, done, curves, told = carry
+        blank = jax.tree.map(lambda held: jnp.zeros(held.shape[1:], held.dtype), told)
+        progress, losses, rows = _epoch(
+            progress, optimizer, parts, minibatches[done], blank, patience=patience, loss=loss, observer=observer
+        )
         curves = tuple(curve.at[done].set(value) for curve, value in zip(curves, losses, strict=True))
-        return progress, done + 1, curves
+        return progress, done + 1, curves, _put(told, done, rows)
 
     blank = jnp.full(minibatches.shape[0], jnp.nan, progress.first_loss.dtype)
-    progress, _, curves = jax.lax.while_loop(going, epoch, (progress, 0, (blank, blank)))
-    return progress, curves
+    row = _row(progress, parts, minibatches[0, 0], optimizer, loss=loss, observer=observer)
+    told = jax.tree.map(lambda one: jnp.zeros((*minibatches.shape[:2], *one.shape), one.dtype), row)
+    progress, _, curves, told = jax.lax.while_loop(going, epoch, (progress, 0, (blank, blank), told))
+    return progress, curves, told
+
+
+def _row(
+    progress: Progress, parts: Parts, rows: jax.Array, optimizer: Optimizer, *, loss: Loss, observer: Observer | None
+) -> Any:
+    """The shapes of what an observer tells of a step; of nothing where there is none."""
+    if observer is None:
+        return ()
+    batch = jax.eval_shape(rows_of, parts.train, rows)
+    at = progress.parameters, progress.optimizer, progress.observed
+    return jax.eval_shape(lambda at, batch: step(at, batch, optimizer, loss, observer)[2], at, batch)
+
+
+def _put(held: Any, number: jax.Array, new: Any) -> Any:
+    """Write a row into each array of a tree."""
+    return jax.tree.map(lambda array, row: array.at[number].set(row), held, new)
 
 
 def _epoch(
@@ -131,56 +158,65 @@ def _epoch(
     optimizer: Optimizer,
     parts: Parts,
     rows: jax.Array,
+    blank: Any,
     *,
     patience: Patience,
     loss: Loss,
-) -> tuple[Progress, tuple[jax.Array, jax.Array]]:
+    observer: Observer | None,
+) -> tuple[Progress, tuple[jax.Array, jax.Array], Any]:
+    """An epoch.  blank: room for what the observer tells of its steps."""
     steps, size = rows.shape
     block = steps_a_block(parts.train, steps, size)
     blocks = -(-steps // block)
     dealt = jnp.pad(rows, ((0, blocks * block - steps), (0, 0))).reshape(blocks, block * size)
 
+    def one_step(at: tuple, batch: Any, number: jax.Array) -> tuple:
+        moved, batch_losses, told = at
+        moved, value, row = step(moved, batch, optimizer, loss, observer)
+        return moved, batch_losses.at[number].set(value), _put(told, number, row)
+
     def one_block(number: jax.Array, at: tuple) -> tuple:
-        moved, batch_losses, room = at
+        *so_far, room = at
         if block == 1:  # a minibatch as large as a block is worth sharing out, and copied once
-            moved, value = step(moved, rows_of(parts.train, dealt[number]), optimizer, loss)
-            return moved, batch_losses.at[number].set(value), room
+            return *one_step(tuple(so_far), rows_of(parts.train, dealt[number]), number), room
         room = gathered(room, parts.train, dealt[number])
 
         def one(place: jax.Array, at: tuple) -> tuple:
-            moved, batch_losses = at
-            moved, value = step(moved, minibatch_of(room, parts.train, place, size), optimizer, loss)
-            return moved, batch_losses.at[number * block + place].set(value)
+            return one_step(at, minibatch_of(room, parts.train, place, size), number * block + place)
 
         # A loop whose length is known before it runs need not ask after each step whether it has ended.
         here = block if steps % block == 0 else jnp.minimum(block, steps - number * block)
-        return *jax.lax.fori_loop(0, here, one, (moved, batch_losses)), room
+        return *jax.lax.fori_loop(0, here, one, tuple(so_far)), room
 
-    begun = (progress.parameters, progress.optimizer), jnp.zeros(steps, progress.first_loss.dtype)
+    begun = progress.parameters, progress.optimizer, progress.observed
     room = room_for(parts.train, block * size) if block > 1 else ()
-    moved, batch_losses, _ = jax.lax.fori_loop(0, blocks, one_block, (*begun, room))
+    held = begun, jnp.zeros(steps, progress.first_loss.dtype), blank, room
+    moved, batch_losses, told, _ = jax.lax.fori_loop(0, blocks, one_block, held)
     losses = (jnp.mean(batch_losses), loss(moved[0], parts.watched))
-    return _judge(progress, moved, losses, patience), losses
+    return _judge(progress, moved, losses, patience), losses, told
 
 
-def step(at: tuple[Any, OptimizerState], batch: Any, optimizer: Optimizer, loss: Loss) -> tuple:
+def step(at: tuple, batch: Any, optimizer: Optimizer, loss: Loss, observer: Observer | None = None) -> tuple:
     """One step of the recipe: gradient of the loss on a minibatch, the rule, the move.
 
-    at: the parameters and the optimizer's state.  Returns both after the step, and the batch's loss before it.
+    at: the parameters, the optimizer's state and what the observer carries.
+    Returns these after the step, the batch's loss before it, and what the observer tells of it.
     """
-    parameters, state = at
+    parameters, state, observed = at
     point = optimizer.gradient_point(parameters, state)
-    value, gradients = jax.value_and_grad(loss)(point, batch)
+    differentiate = jax.value_and_grad(loss) if observer is None else observer.gradient(loss)
+    value, gradients, *aside = differentiate(point, batch)
     steps, state = optimizer.update(gradients, state, parameters)
-    parameters = jax.tree.map(lambda p, s: (p + s).astype(p.dtype), parameters, steps)
-    return (parameters, state), value
+    moved = jax.tree.map(lambda p, s: (p + s).astype(p.dtype), parameters, steps)
+    if observer is None:
+        return (moved, state, observed), value, ()
+    observed, row = observer.see(observed, Moved(parameters, value, gradients, steps, *aside))
+    return (moved, state, observed), value, row
 
 
-def _judge(
-    before: Progress, moved: tuple[Any, OptimizerState], losses: tuple[jax.Array, jax.Array], patience: Patience
-) -> Progress:
+def _judge(before: Progress, moved: tuple, losses: tuple[jax.Array, jax.Array], patience: Patience) -> Progress:
     """Keep the best parameters, count the wait, set the status."""
-    (parameters, state), (train_loss, watched) = moved, losses
+    (parameters, state, observed), (train_loss, watched) = moved, losses
     better = (watched < before.best_loss) & jnp.isfinite(watched)  # minus infinity is an overflow, not a minimum
     worth = watched < before.best_loss - patience.least * jnp.abs(before.best_loss)
     waited = jnp.where(worth, 0, before.waited + 1)
@@ -197,4 +233,5 @@ def _judge(
         before.epoch + 1,
         waited,
         status,
+        observed,
     )

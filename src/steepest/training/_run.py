@@ -26,6 +26,7 @@ class Run:
     status: ``ok`` (all epochs), ``stopped`` (early), ``diverged``, ``interrupted``, or ``dropped`` from a race that it
     could not win.
     steps: minibatch steps taken.  seconds: wall time, compilation included in the first of its kind.
+    warm: the parameters that it began with, where they were given and not drawn; else None.
     """
 
     problem: Minimised
@@ -40,6 +41,7 @@ class Run:
     best_loss: float
     steps: int
     seconds: float
+    warm: Any = None
 
     @property
     def epochs(self) -> int:
