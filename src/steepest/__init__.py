@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .data import Dataset as Dataset
     from .data import read as read
+    from .diagnosis import Diagnosis as Diagnosis
+    from .diagnosis import diagnose as diagnose
     from .errors import InputError as InputError
     from .estimators import SteepestClassifier as SteepestClassifier
     from .estimators import SteepestRegressor as SteepestRegressor
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "data": ("Dataset", "read"),
+    "diagnosis": ("Diagnosis", "diagnose"),
     "errors": ("InputError",),
     "estimators": ("SteepestClassifier", "SteepestRegressor"),
     "gradients": ("AddNoise", "ClipByGlobalNorm", "ClipByValue"),
@@ -66,6 +69,7 @@ _HOMES = {
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = (
+    "diagnosis",
     "functions",
     "gradients",
     "losses",

@@ -88,6 +88,19 @@ class Optimizer:
         )
         return steps, OptimizerState(t, states, state.key)
 
+    def state_array(self, state: OptimizerState, parameters: Any, field: str) -> Any:
+        """One array of the rule's state, such as Adam's ``v``, as a tree like the parameters.
+
+        Raises InputError where the rule, or one that it leaves some arrays to, has no such array.
+        """
+        leaves, tree = jax.tree.flatten(parameters)
+        groups = _groups(self.rule, leaves)
+        for group in groups:
+            if field not in rules.fields(group.rule):
+                raise unknown(f"array of the state of {group.rule.__name__}", field, rules.fields(group.rule))
+        arrays = [getattr(one, field) for one in state.rule]
+        return jax.tree.unflatten(tree, _split(groups, arrays, leaves))
+
     def _given(self, group: "_Group", parameters: list[Any]) -> dict[str, Any]:
         """The keywords of the group's rule: all knobs, or those that a fallback shares, and the parameter if wanted."""
         knobs = self.hyperparameters

@@ -1,11 +1,29 @@
 """Why a run goes badly: one measured quantity a file, and verdicts from them."""
 
+from ._beside import Sibling as Sibling
+from ._diagnose import diagnose as diagnose
+from ._economy import Economy as Economy
+from ._economy import Seen as Seen
+from ._evidence import Evidence as Evidence
+from ._evidence import gather as gather
 from ._gradient_noise import GradientNoise as GradientNoise
 from ._gradient_noise import gradient_noise as gradient_noise
+from ._per_sample import PerSample as PerSample
+from ._per_sample import Scatter as Scatter
+from ._record import Record as Record
+from ._record import record as record
 from ._spectrum import Spectrum as Spectrum
 from ._spectrum import spectrum as spectrum
+from ._stability import Sharpness as Sharpness
+from ._stability import preconditioner as preconditioner
+from ._stability import sharpness as sharpness
+from ._stability import stability_limit as stability_limit
 from ._step import StepCurvature as StepCurvature
 from ._step import step_curvature as step_curvature
 from ._units import LayerUnits as LayerUnits
 from ._units import effective_rank as effective_rank
 from ._units import layer_units as layer_units
+from ._verdict import KINDS as KINDS
+from ._verdict import Action as Action
+from ._verdict import Diagnosis as Diagnosis
+from ._verdict import Verdict as Verdict

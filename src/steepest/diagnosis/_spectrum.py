@@ -1,6 +1,6 @@
 """The Hessian of a loss at a point: both ends of its spectrum and its density, exactly or by Lanczos."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -84,42 +84,57 @@ def spectrum(
     flat, unravel = ravel_pytree(parameters)
     if not flat.size:
         raise InputError("The parameters are empty, so that there is no Hessian. Give at least one array.")
-    factor = None if scale is None else ravel_pytree(scale)[0]
-    value, slope, product = _at(loss, flat, unravel, batch, factor)
+    point = _Point(parameters, batch, scale)
+    value, slope = _value_and_slope(point, loss=loss)
     if not np.isfinite(value):
         raise InputError(f"The loss is {value} at these parameters, so that it has no curvature to measure.")
+    slope = np.asarray(slope, np.float64)
     if flat.size <= exact:
-        found = _whole(product, flat, slope)
+        found = _whole(np.asarray(_dense(point, loss=loss), np.float64), slope)
     else:
-        keys = jax.random.split(jax.random.key(seed), probes)
-        found = _estimated(_probed(product, flat, min(steps, flat.size), keys), slope)
+        starts = jax.random.normal(jax.random.key(seed), (probes, flat.size), flat.dtype)
+        found = _estimated([_probed(loss, point, start, min(steps, flat.size)) for start in starts], slope)
     lowest, highest = (unravel(jnp.asarray(vector, flat.dtype)) for vector in (found.pop("low"), found.pop("high")))
     return Spectrum(lowest_vector=lowest, highest_vector=highest, parameters=flat.size, **found)
 
 
-def _at(
-    loss: Loss, flat: jax.Array, unravel: Callable, batch: Any, factor: jax.Array | None
-) -> tuple[float, np.ndarray, Product]:
-    """The loss, its gradient and its Hessian's product at a point, the latter two scaled."""
+class _Point(NamedTuple):
+    """Where a Hessian is looked at: programs are found again by the loss and the shapes of these."""
 
-    def of(vector: jax.Array) -> jax.Array:
-        return loss(unravel(vector), batch)
+    parameters: Any
+    batch: Any
+    scale: Any
 
-    value, slope = jax.jit(jax.value_and_grad(of))(flat)
-    scaled = slope if factor is None else factor * slope
 
-    @jax.jit
+@partial(jax.jit, static_argnames="loss")
+def _value_and_slope(point: _Point, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
+    """The loss and its gradient, scaled, (parameters,)."""
+    value, slope = jax.value_and_grad(loss)(point.parameters, point.batch)
+    flat = ravel_pytree(slope)[0]
+    return value, flat if point.scale is None else ravel_pytree(point.scale)[0] * flat
+
+
+def _product(loss: Loss, point: _Point) -> Product:
+    """The Hessian, scaled from both sides, times a vector."""
+    flat, unravel = ravel_pytree(point.parameters)
+    factor = None if point.scale is None else ravel_pytree(point.scale)[0]
+
     def product(vector: jax.Array) -> jax.Array:
         along = vector if factor is None else factor * vector
-        turned = jax.jvp(jax.grad(of), (flat,), (along,))[1]
+        turned = jax.jvp(jax.grad(lambda at: loss(unravel(at), point.batch)), (flat,), (along,))[1]
         return turned if factor is None else factor * turned
 
-    return float(value), np.asarray(scaled, np.float64), product
+    return product
 
 
-def _whole(product: Product, flat: jax.Array, slope: np.ndarray) -> dict[str, Any]:
-    rows = jax.lax.map(product, jnp.eye(flat.size, dtype=flat.dtype), batch_size=min(64, flat.size))
-    dense = np.asarray(rows, np.float64)
+@partial(jax.jit, static_argnames="loss")
+def _dense(point: _Point, *, loss: Loss) -> jax.Array:
+    size = sum(leaf.size for leaf in jax.tree.leaves(point.parameters))
+    like = jnp.eye(size, dtype=jax.tree.leaves(point.parameters)[0].dtype)
+    return jax.lax.map(_product(loss, point), like, batch_size=min(64, size))
+
+
+def _whole(dense: np.ndarray, slope: np.ndarray) -> dict[str, Any]:
     _check_finite(dense)
     values, vectors = np.linalg.eigh((dense + dense.T) / 2)
     return {
@@ -143,13 +158,10 @@ class _Probe(NamedTuple):
         return found / np.linalg.norm(found)
 
 
-def _probed(product: Product, like: jax.Array, steps: int, keys: Iterable[jax.Array]) -> list[_Probe]:
-    run, found = jax.jit(partial(_lanczos, product, steps=steps)), []
-    for key in keys:
-        diagonal, beside, basis = run(jax.random.normal(key, like.shape, like.dtype))
-        values, vectors, last = _ritz(np.asarray(diagonal, np.float64), np.asarray(beside, np.float64))
-        found.append(_Probe(values, np.abs(last * vectors[-1]), vectors, basis))
-    return found
+def _probed(loss: Loss, point: _Point, start: jax.Array, steps: int) -> _Probe:
+    diagonal, beside, basis = _lanczos(point, start, loss=loss, steps=steps)
+    values, vectors, last = _ritz(np.asarray(diagonal, np.float64), np.asarray(beside, np.float64))
+    return _Probe(values, np.abs(last * vectors[-1]), vectors, basis)
 
 
 def _estimated(probes: Sequence[_Probe], slope: np.ndarray) -> dict[str, Any]:
@@ -165,11 +177,13 @@ def _estimated(probes: Sequence[_Probe], slope: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lanczos(product: Product, start: jax.Array, *, steps: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+@partial(jax.jit, static_argnames=("loss", "steps"))
+def _lanczos(point: _Point, start: jax.Array, *, loss: Loss, steps: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The tridiagonal matrix of a Krylov space, (steps,) and (steps,), and its orthonormal basis, (steps, parameters).
 
     Each vector is made orthogonal to all before it, twice: in float32 nothing less keeps copies of an eigenvalue out.
     """
+    product = _product(loss, point)
 
     def step(j: jax.Array, state: tuple) -> tuple:
         basis, diagonal, beside, vector = state

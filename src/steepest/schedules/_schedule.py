@@ -4,7 +4,7 @@ JAX builds schedules around tracers, whose values cannot be checked; plain numbe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -48,6 +48,22 @@ class Schedule:
             if hasattr(self, name):
                 return float(getattr(self, name))
         return float(self(0))
+
+    def scaled(self, factor: float) -> "Schedule":
+        """The same schedule with every rate in it times a number.
+
+        >>> Constant(0.1).scaled(3)
+        Constant(rate=0.30000000000000004)
+        """
+        changed: dict[str, Any] = {}
+        for name in ("rate", "initial", "final"):
+            if hasattr(self, name):
+                changed[name] = getattr(self, name) * factor
+        if hasattr(self, "schedule"):
+            changed["schedule"] = self.schedule.scaled(factor)
+        if hasattr(self, "schedules"):
+            changed["schedules"] = tuple(one.scaled(factor) for one in self.schedules)
+        return replace(self, **changed)  # type: ignore[type-var]
 
     def _rate(self, k: Array, space: Any) -> Array:
         """The rate at step k, a float.  space: numpy or jax.numpy."""

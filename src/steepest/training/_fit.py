@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import InputError
-from ..optimizer import Adam, Optimizer
+from ..optimizer import Adam, Optimizer, OptimizerState
 from ..optimizer import optimizer as named
 from ..problems import Instance, Minimised, check_minimised, start
 from ..rules import Rule
@@ -186,6 +186,11 @@ class Training:
     def parameters(self) -> Any:
         """Where it stands. The next ``go`` writes over them."""
         return self._progress.parameters
+
+    @property
+    def state(self) -> OptimizerState:
+        """The optimizer's state. The next ``go`` writes over it."""
+        return self._progress.optimizer
 
     @property
     def size(self) -> int:

@@ -1,0 +1,66 @@
+"""The verb: measure a run, and say what is wrong with it."""
+
+import math
+from collections.abc import Callable, Sequence
+
+from ..errors import InputError
+from ..training import Run
+from ._actions import ACTIONS
+from ._beside import Sibling
+from ._criteria import CRITERIA, Score
+from ._evidence import Evidence, gather
+from ._verdict import Diagnosis, Verdict
+
+# A trouble is named from here on.
+_SURE = 0.5
+_MORE_STEPS = "Train it for more steps, then ask again."
+
+
+def diagnose(
+    run: Run, *, siblings: Sequence[Sibling] = (), seconds: float = 60.0, told: Callable[[str], None] | None = None
+) -> Diagnosis:
+    """Say why a run goes badly, or that it does not.
+
+    The run is trained again from its seed with somebody looking on, and others beside it: at other rates, from other
+    starts, and with one thing changed each. What these show comes first, then what the loss does around the end, then
+    thresholds.
+    run: of any problem.  siblings: runs that are known beside it, which are then not trained again.
+    seconds: about how long all that may take; a large run is then compared at an earlier epoch.
+    told: called with what is done next.
+    Raises InputError for what is no run, and for a run whose parameters were not kept.
+    """
+    if not isinstance(run, Run):
+        raise InputError(f"A run is diagnosed; received {type(run).__name__}. Try diagnose(fit(problem)).")
+    begun = float(run.curves["train_loss"][0])
+    if not math.isfinite(begun):
+        reason = (
+            f"the loss is {begun} before the first step, so that there is nothing to follow. Look for missing or "
+            "infinite numbers in the data and in the initial parameters."
+        )
+        return Diagnosis(run, "cannot tell", (), reason)
+    return judged(run, gather(run, siblings=siblings, seconds=seconds, told=told))
+
+
+def judged(run: Run, evidence: Evidence) -> Diagnosis:
+    """The verdicts that evidence allows."""
+    found = [_verdict(name, score, evidence) for name, score in scores(evidence).items() if score.value >= _SURE]
+    if found:
+        found.sort(key=lambda one: -one.confidence)
+        return Diagnosis(run, "troubled", tuple(found), missing=evidence.missing, evidence=evidence)
+    gain = evidence["gain of any"]
+    if math.isnan(gain) or evidence["steps"] < 2:
+        reason = f"the run took {evidence['steps']:.0f} steps, too few to be told from luck. {_MORE_STEPS}"
+        return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
+    reason = f"no run beside it ends lower by more than {max(gain, 0.0):.1%} of the way."
+    return Diagnosis(run, "healthy", (), reason, evidence.missing, evidence)
+
+
+def scores(evidence: Evidence) -> dict[str, Score]:
+    """How surely each trouble is there."""
+    return {name: criterion(evidence) for name, criterion in CRITERIA.items()}
+
+
+def _verdict(name: str, score: Score, evidence: Evidence) -> Verdict:
+    act, refuted_by = ACTIONS[name]
+    numbers = {one: evidence[one] for one in score.numbers if not math.isnan(evidence[one])}
+    return Verdict(name, round(score.value, 3), numbers, score.basis, refuted_by, act(evidence))

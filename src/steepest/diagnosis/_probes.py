@@ -1,0 +1,162 @@
+"""Questions put to the loss itself: what lies along a direction, and where a parabola's method gets from the start."""
+
+import math
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from ..losses import LOSSES
+from ..problems import Instance, NetworkLoss
+from ._spectrum import Loss
+
+# Rows that a probe looks at, evenly spaced; the ends of a spectrum differ little on more.
+_ROWS = 2048
+# Lengths of a probe's steps, as shares of how far the parameters are from 0 and from where they began.
+_LENGTHS = tuple(np.geomspace(1e-3, 1.0, 10).tolist())
+
+
+def probe_rows(instance: Instance) -> Any:
+    """The training rows that probes look at: all, or so many evenly spaced ones."""
+    if instance.rows <= _ROWS:
+        return instance.train
+    rows = np.linspace(0, instance.rows - 1, _ROWS).astype(np.int32)
+    return jax.tree.map(lambda array: array[rows], instance.train)
+
+
+class Point(NamedTuple):
+    """The loss at some parameters and the norms of its gradient, array by array, (arrays,)."""
+
+    loss: float
+    gradients: np.ndarray
+
+    @property
+    def norm(self) -> float:
+        """Of the whole gradient."""
+        return float(np.sqrt(np.sum(np.square(self.gradients))))
+
+
+def look(loss: Loss, parameters: Any, batch: Any) -> Point:
+    """Loss and gradient at a point, over all the rows given."""
+    value, norms = _look(parameters, batch, loss=loss)
+    return Point(float(value), np.asarray(norms, np.float64))
+
+
+@partial(jax.jit, static_argnames="loss")
+def _look(parameters: Any, batch: Any, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
+    value, gradients = jax.value_and_grad(loss)(parameters, batch)
+    return value, jnp.stack([jnp.linalg.norm(jnp.ravel(leaf)) for leaf in jax.tree.leaves(gradients)])
+
+
+@partial(jax.jit, static_argnames="loss")
+def zero_columns(parameters: Any, batch: Any, *, loss: Loss) -> jax.Array:
+    """For each matrix, (inputs, outputs), the share of its columns whose gradient is 0 in every entry: idle units."""
+    gradients = jax.tree.leaves(jax.grad(loss)(parameters, batch))
+    shares = [jnp.mean(jnp.all(leaf == 0, axis=tuple(range(leaf.ndim - 1)))) for leaf in gradients if leaf.ndim >= 2]
+    return jnp.stack(shares) if shares else jnp.zeros(0)
+
+
+def along(loss: Loss, parameters: Any, direction: Any, batch: Any, lengths: Any) -> np.ndarray:
+    """The loss at parameters + length * direction for each length, (lengths,); infinite where it is not finite."""
+    found = np.asarray(_along(parameters, direction, batch, jnp.asarray(lengths, jnp.float32), loss=loss), np.float64)
+    return np.where(np.isfinite(found), found, np.inf)
+
+
+@partial(jax.jit, static_argnames="loss")
+def _along(parameters: Any, direction: Any, batch: Any, lengths: jax.Array, *, loss: Loss) -> jax.Array:
+    def at(length: jax.Array) -> jax.Array:
+        return loss(jax.tree.map(lambda p, d: p + length * d, parameters, direction), batch)
+
+    return jax.lax.map(at, lengths)
+
+
+def reach(parameters: Any, start: Any) -> float:
+    """How far a probe may go: the distance to the start or to 0, whichever is more; at least 1e-3."""
+    at, begun = (np.asarray(ravel_pytree(one)[0], np.float64) for one in (parameters, start))
+    return max(1e-3, float(np.linalg.norm(at)), float(np.linalg.norm(at - begun)))
+
+
+class Fall(NamedTuple):
+    """The lowest loss along a direction, both ways, how far away it is, and with which sign."""
+
+    loss: float
+    length: float
+
+
+def fall(loss: Loss, parameters: Any, direction: Any, batch: Any, far: float) -> Fall:
+    """Go along a unit direction, both ways, up to *far*."""
+    lengths = np.array(_LENGTHS) * far
+    both = np.concatenate([-lengths[::-1], [0.0], lengths])
+    losses = along(loss, parameters, direction, batch, both)
+    place = int(np.argmin(losses))
+    return Fall(float(losses[place]), float(both[place]))
+
+
+def rises(loss: Loss, parameters: Any, batch: Any, far: float, *, count: int = 6, seed: int = 0) -> np.ndarray:
+    """How much the loss differs, at its most, within *far* along random unit directions, (count,)."""
+    flat, unravel = ravel_pytree(parameters)
+    random = np.random.default_rng(seed)
+    here, found = look(loss, parameters, batch).loss, []
+    for _ in range(count):
+        drawn = random.standard_normal(flat.size)
+        direction = unravel(jnp.asarray(drawn / np.linalg.norm(drawn), flat.dtype))
+        losses = along(loss, parameters, direction, batch, [-far, -far / 4, far / 4, far])
+        found.append(float(np.abs(losses - here).max()))
+    return np.array(found)
+
+
+def best_share(loss: Loss, parameters: Any, step: Any, batch: Any) -> float:
+    """The multiple of a step at which the loss over all rows is lowest: above 1 it fell short, below it went too far.
+
+    0 where every multiple is worse than to stay.
+    """
+    shares = np.concatenate([[0.0], np.geomspace(1 / 64, 64, 25)])
+    return float(shares[int(np.argmin(along(loss, parameters, step, batch, shares)))])
+
+
+def trivial_loss(instance: Instance) -> float:
+    """The loss of the best constant prediction on the training rows; infinite where the loss is no network's."""
+    if not isinstance(instance.loss, NetworkLoss):
+        return math.inf
+    y = np.asarray(instance.train[1])
+    name = instance.loss.loss
+    if name == "cross_entropy":
+        shares = np.bincount(y.astype(int)) / len(y)
+        return float(-np.sum(shares[shares > 0] * np.log(shares[shares > 0])))
+    if name == "binary_cross_entropy":
+        share = float(np.clip(y.mean(), 1e-6, 1 - 1e-6))
+        return -(share * math.log(share) + (1 - share) * math.log(1 - share))
+    outputs = np.full((len(y), 1), y.mean(), np.float32)
+    return float(jnp.mean(LOSSES[name](jnp.asarray(outputs), jnp.asarray(y))))
+
+
+class Descent(NamedTuple):
+    """Where a quasi-Newton method gets from a start: the loss, and the parameters."""
+
+    loss: float
+    parameters: Any
+
+
+def quasi_newton(loss: Loss, start: Any, batch: Any, *, iterations: int = 200) -> Descent:
+    """Minimise over all the rows by L-BFGS, which learns the curvature as it goes and is not slowed by its spread."""
+    from scipy.optimize import minimize
+
+    flat, unravel = ravel_pytree(start)
+
+    def told(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = _flat_slope(unravel(jnp.asarray(vector, flat.dtype)), batch, loss=loss)
+        if not np.isfinite(value):
+            return 1e30, np.zeros(len(vector))
+        return float(value), np.asarray(slope, np.float64)
+
+    found = minimize(told, np.asarray(flat, np.float64), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    return Descent(float(found.fun), jax.tree.map(np.asarray, unravel(jnp.asarray(found.x, flat.dtype))))
+
+
+@partial(jax.jit, static_argnames="loss")
+def _flat_slope(parameters: Any, batch: Any, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
+    value, slope = jax.value_and_grad(loss)(parameters, batch)
+    return value, ravel_pytree(slope)[0]
