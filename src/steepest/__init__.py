@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .gradients import AddNoise as AddNoise
     from .gradients import ClipByGlobalNorm as ClipByGlobalNorm
     from .gradients import ClipByValue as ClipByValue
+    from .landscapes import Landscape as Landscape
+    from .landscapes import landscape as landscape
     from .networks import Network as Network
     from .optimizer import SGD as SGD
     from .optimizer import Adadelta as Adadelta
@@ -55,6 +57,7 @@ _HOMES = {
     "errors": ("InputError",),
     "estimators": ("SteepestClassifier", "SteepestRegressor"),
     "gradients": ("AddNoise", "ClipByGlobalNorm", "ClipByValue"),
+    "landscapes": ("Landscape", "landscape"),
     "networks": ("Network",),
     "optimizer": (
         "SGD", "Momentum", "Nesterov", "Adagrad", "RMSProp", "Adadelta", "Adam", "Adamax", "Nadam", "AdamW", "AMSGrad",
@@ -72,6 +75,7 @@ _MODULES = (
     "diagnosis",
     "functions",
     "gradients",
+    "landscapes",
     "losses",
     "networks",
     "optimizer",

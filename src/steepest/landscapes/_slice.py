@@ -47,13 +47,24 @@ def plane(
     Raises InputError for coordinates that are not finite numbers.
     """
     a, b = (_coordinates(one, name) for one, name in ((along, "along"), (across, "across")))
-    points = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2).astype(np.float32)
-    if isinstance(loss, NetworkLoss):
-        losses = _of_network(loss, (centre, first, second), batch, points)
-    else:
-        losses = _of_any(loss, (centre, first, second), batch, points)
-    told = np.asarray(losses, np.float64).reshape(len(b), len(a))
-    return Slice(a, b, np.where(np.isfinite(told), told, np.inf))
+    points = np.stack(np.meshgrid(a, b), axis=-1).reshape(-1, 2)
+    return Slice(a, b, on_plane(loss, (centre, first, second), batch, points).reshape(len(b), len(a)))
+
+
+def on_plane(loss: Loss, trees: tuple[Any, Any, Any], batch: Any, points: np.ndarray) -> np.ndarray:
+    """The loss at points of a plane, (points,), infinite where it is not finite.
+
+    trees: its centre and two directions.  points: coordinates in lengths of these, (points, 2).
+    """
+    of = _of_network if isinstance(loss, NetworkLoss) else _of_any
+    told = np.asarray(of(loss, trees, batch, np.asarray(points, np.float32)), np.float64)
+    return np.where(np.isfinite(told), told, np.inf)
+
+
+@partial(jax.jit, static_argnums=0)
+def at_points(loss: Loss, points: Any, batch: Any) -> jax.Array:
+    """The loss at each of some points, (points,).  points: a tree of arrays with a leading axis of points."""
+    return jax.lax.map(lambda point: loss(point, batch), points)
 
 
 def line(loss: Loss, start: Any, end: Any, batch: Any = (), *, shares: Any = None) -> tuple[np.ndarray, np.ndarray]:
