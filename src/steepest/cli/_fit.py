@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
 from ..arrays import positive
 from ..data import Dataset
+from ..diagnosis import Diagnosis, Economy, glance
+from ..diagnosis import remedy as apply_remedy
 from ..errors import InputError
 from ..files import check_new_directory, new_directory
 from ..optimizer import Optimizer, optimizer
@@ -17,18 +20,19 @@ from ..races import rate, save_fit
 from ..reports import report
 from ..rules import find, proper_name
 from ..schedules import over_run
-from ..training import Run, Settings, climb_network, fit_instance, steps_per_epoch
+from ..training import WATCH_SECONDS, Run, Settings, Training, climb_network, steps_per_epoch
 from . import _options as options
+from ._diagnose import diagnosed, keep, say
 from ._interrupts import interrupts
 from ._like import SHARES, TRANSFORMS
 from ._like import like as taken_from
 from ._progress import progress
-from ._table import counted, free_name, metrics_line, say_data, table_and_network
+from ._table import counted, free_name, metrics_line, say_data, source_of, table_and_network
 
 
 def run_fit(
-    *, data: str, out: Path | None, quiet: bool, hill_climb: bool, command: str, seed: int, like: Path | None,
-    given: frozenset[str], **asked: Any,
+    *, data: str, out: Path | None, quiet: bool, hill_climb: bool, watch: bool, remedy: bool, command: str, seed: int,
+    like: Path | None, given: frozenset[str], **asked: Any,
 ) -> None:  # fmt: skip
     """Read, train, keep, and say how it went.
 
@@ -37,14 +41,11 @@ def run_fit(
     console = Console(highlight=False, soft_wrap=True)
     if like is not None:
         asked |= taken_from(like, {name: value for name, value in asked.items() if name in given})
-    table, problem = _table_and_network(data, asked, like, given)
-    settings = Settings(
-        asked["epochs"], asked["batch_size"], asked["patience"], sampling=asked["sampling"],
-        least_improvement=asked.get("least_improvement", Settings.least_improvement),
-    )  # fmt: skip
+    table, problem = table_like(data, asked, like, given)
+    settings = settings_of(asked)
     (instance,) = problem.instances([seed])
     steps = settings.epochs * steps_per_epoch(instance.rows, settings.batch_size_for(instance.rows))
-    chosen = _optimizer(asked, steps)
+    chosen = chosen_optimizer(asked, steps)
     place = out or free_name(f"fit-{table.name}")
     check_new_directory(place)
     if not quiet:
@@ -52,20 +53,21 @@ def run_fit(
         if like is not None:
             _say_like(console, like, asked["schedule"], chosen, settings)
         _say_warmup(console, asked["warmup"], steps, chosen.learning_rate)
+    training = Training(problem, instance, chosen, settings, seed=seed, observer=Economy() if watch else None)
     with new_directory(place) as directory:
-        with progress(console, settings.epochs, "epochs", quiet=quiet) as line, interrupts(once=False) as came:
-
-            def watch(epoch: int, train_loss: float, watched: float) -> bool:
-                if came:
-                    raise KeyboardInterrupt
-                losses = (problem.reported(loss, seed) for loss in (train_loss, watched))
-                line.show(epoch, "{} {:.4g}, validation {:.4g}".format(problem.measure.name, *losses))
-                return True
-
-            run = fit_instance(problem, instance, chosen, settings, seed=seed, watch=watch)
-        save_fit(run, directory, command)
+        run = _train(console, training, problem, settings, quiet=quiet)
+        found: dict[int, Diagnosis] = {}
+        if watch or remedy:
+            _say_run(console, problem, run)
+            found = {0: _diagnosed(console, run, quiet)}
+        if remedy and found[0].verdicts:
+            run = _remedied(console, problem, found[0])
+        save_fit(run, directory, command, source_of(data))
+        if found:
+            keep(directory, found)
         report(directory)
-    _say_run(console, problem, run)
+    if not found:
+        _say_run(console, problem, run)
     console.print(f"Model and report: {place}")
     if hill_climb:
         try:
@@ -75,7 +77,50 @@ def run_fit(
             sys.exit(130)
 
 
-def _table_and_network(
+def _train(console: Console, training: Training, problem: NetworkProblem, settings: Settings, *, quiet: bool) -> Run:
+    """Train to the end with a line of progress, which tells of the steps, too, where somebody looks on."""
+    seed = training.seed
+    with progress(console, settings.epochs, "epochs", quiet=quiet) as line, interrupts(once=False) as came:
+
+        def watching(epoch: int, train_loss: float, watched: float) -> bool:
+            if came:
+                raise KeyboardInterrupt
+            losses = (problem.reported(loss, seed) for loss in (train_loss, watched))
+            told = "{} {:.4g}, validation {:.4g}".format(problem.measure.name, *losses)
+            seen = training.observed
+            line.show(epoch, told if seen is None else f"{told}; {glance(seen)}")
+            return True
+
+        training.go(settings.epochs, watching, WATCH_SECONDS)
+    return training.run()
+
+
+def _diagnosed(console: Console, run: Run, quiet: bool) -> Diagnosis:
+    """Why the run went as it did, said."""
+    found = diagnosed(console, run, quiet=quiet)
+    say(console, found)
+    return found
+
+
+def _remedied(console: Console, problem: NetworkProblem, found: Diagnosis) -> Run:
+    """Apply the surest verdict's action, show what came of it, and return the better run."""
+    done = apply_remedy(found)
+    console.print(f"Remedy for {found.verdicts[0].name}: {done.action.sentence}")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", f"lowest {problem.measure.part} {problem.measure.name}", "on the test part"):
+        table.add_column(name, overflow="fold")
+    for name, run in (("before", done.before), ("after", done.after)):
+        own = run.problem
+        assert isinstance(own, NetworkProblem)
+        metrics = own.evaluate(own.model(run.parameters, run.seed), run.seed)
+        ended = "diverged" if run.status == "diverged" else problem.measure.of(run.reported_best)
+        table.add_row(name, ended, metrics_line(metrics) if metrics else "")
+    console.print(table)
+    console.print("It helped: the run after it is kept." if done.helped else "It did not help: the first run is kept.")
+    return done.after if done.helped else done.before
+
+
+def table_like(
     data: str, asked: dict[str, Any], like: Path | None, given: frozenset[str]
 ) -> tuple[Dataset, NetworkProblem]:
     """The table and the network, also with shares of the rows that no option asks for but what it is to be like had."""
@@ -93,7 +138,16 @@ def _table_and_network(
     return table, NetworkProblem(table, problem.network, loss=loss, class_weight=weights, **shares)
 
 
-def _optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
+def settings_of(asked: dict[str, Any]) -> Settings:
+    """How to train, of what was asked for."""
+    return Settings(
+        asked["epochs"], asked["batch_size"], asked["patience"], sampling=asked["sampling"],
+        least_improvement=asked.get("least_improvement", Settings.least_improvement),
+    )  # fmt: skip
+
+
+def chosen_optimizer(asked: dict[str, Any], steps: int) -> Optimizer:
+    """The optimizer that was asked for.  steps: of the whole run, for its schedule."""
     for name in TRANSFORMS:
         positive(f"--{name.replace('_', '-')}", asked[name], hint="1")
     if asked["warmup"] < 0:

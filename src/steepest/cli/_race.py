@@ -38,15 +38,16 @@ from ..training import Settings
 from . import _options as options
 from ._interrupts import interrupts
 from ._progress import Line, progress
-from ._table import counted, free_name, metrics_line, say_data, table_and_network
+from ._table import counted, free_name, metrics_line, say_data, source_of, table_and_network
 
 
 class Asked(NamedTuple):
-    """A race that was asked for, and nothing is found against it."""
+    """A race that was asked for, and nothing is found against it.  source: where the table was read."""
 
     table: Dataset
     problem: NetworkProblem
     plan: Plan
+    source: str
 
 
 def run_race(
@@ -93,7 +94,7 @@ def prepare(data: str, asked: dict[str, Any]) -> Asked:
     check_seeds(problem, plan)
     (instance,) = problem.instances(plan.seeds[:1])
     plan.settings.batch_size_for(instance.rows)  # refuses one that is too large before anything is said
-    return Asked(table, problem, plan)
+    return Asked(table, problem, plan, source_of(data))
 
 
 def foretell(console: Console, one: Asked) -> None:
@@ -121,7 +122,7 @@ def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: b
             with progress(console, len(one.plan), "runs", quiet=quiet) as line:
                 ended = run(one.problem, one.plan, on_end=_Teller(line, journal), known=journal.known)
             with journal.results() as directory:
-                save_race(ended, directory, command)
+                save_race(ended, directory, command, one.source)
             if ended.complete:
                 journal.finish()
             report(place)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ..data import Dataset, read
+from ..data import BUILT_IN, Dataset, read
 from ..problems import NetworkProblem, network
 
 
@@ -14,6 +14,11 @@ def table_and_network(data: str, asked: dict[str, Any]) -> tuple[Dataset, Networ
     table = read(data, target=asked["target"], task=asked["task"], weight=asked["weight"])
     names = ("hidden", "activation", "initializer", "scale", "loss", "class_weight")
     return table, network(table, **{name: asked[name] for name in names})
+
+
+def source_of(data: str) -> str:
+    """Where a table was read, as a directory keeps it: a built-in table's name, or a file's whole path."""
+    return data if data in BUILT_IN else str(Path(data).resolve())
 
 
 def say_data(console: Console, table: Dataset) -> None:

@@ -6,12 +6,15 @@ from ._economy import Economy as Economy
 from ._economy import Seen as Seen
 from ._evidence import Evidence as Evidence
 from ._evidence import gather as gather
+from ._glance import glance as glance
 from ._gradient_noise import GradientNoise as GradientNoise
 from ._gradient_noise import gradient_noise as gradient_noise
 from ._per_sample import PerSample as PerSample
 from ._per_sample import Scatter as Scatter
 from ._record import Record as Record
 from ._record import record as record
+from ._remedy import Remedy as Remedy
+from ._remedy import remedy as remedy
 from ._spectrum import Spectrum as Spectrum
 from ._spectrum import spectrum as spectrum
 from ._stability import Sharpness as Sharpness
@@ -27,3 +30,4 @@ from ._verdict import KINDS as KINDS
 from ._verdict import Action as Action
 from ._verdict import Diagnosis as Diagnosis
 from ._verdict import Verdict as Verdict
+from ._verdict import shown as shown

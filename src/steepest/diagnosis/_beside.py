@@ -54,7 +54,7 @@ class Levels:
     held_out: bool
 
     def gain(self, run: Sibling, other: Sibling, lowest: tuple[float, float]) -> float:
-        """How much lower another run gets, as a share of the way from the start to the lowest, the lesser of both parts.
+        """How much lower another run gets, as a share of the way from start to lowest: the lesser of both parts.
 
         lowest: the lowest training and watched losses of all. 1 where the run itself diverged and the other did not.
         """

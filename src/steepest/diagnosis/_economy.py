@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ..arrays import Array
 from ..problems import Loss
 from ..training import Moved
 
@@ -22,13 +23,13 @@ class Seen(NamedTuple):
     aside: what a dearer tier found on its way to the gradient.
     """
 
-    loss: jax.Array
-    gradients: jax.Array
-    steps: jax.Array
-    parameters: jax.Array
-    distance: jax.Array
-    turn: jax.Array
-    slope: jax.Array
+    loss: Array
+    gradients: Array
+    steps: Array
+    parameters: Array
+    distance: Array
+    turn: Array
+    slope: Array
     aside: Any = ()
 
 

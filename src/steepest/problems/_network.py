@@ -135,6 +135,13 @@ class NetworkProblem:
             return scale * np.sqrt(losses)
         return scale**2 * losses if self.loss == "huber" else losses
 
+    def minimised(self, losses: Any, seed: int) -> Any:
+        """The inverse of ``reported``: what is minimised at a seed, of losses in the user's units."""
+        scale = self._prepared(seed).target.scale
+        if self.loss == "squared_error":
+            return (losses / scale) ** 2
+        return losses / scale**2 if self.loss == "huber" else losses
+
     @property
     def outputs(self) -> int:
         """Output units: one a class beyond two classes, else one."""

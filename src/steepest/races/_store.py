@@ -34,10 +34,11 @@ def save(ended: Race | Run, directory: str | Path) -> Path:
     return Path(directory)
 
 
-def save_race(race: Race, directory: Path, command: str = "") -> None:
+def save_race(race: Race, directory: Path, command: str = "", source: str = "") -> None:
     """Write a race into an existing, empty directory: race.json, runs.parquet, curves.parquet, model/.
 
     directory: usually a temporary one that is renamed when all is written.  command: the line that repeats the race.
+    source: where the table was read, a file's path or the name of a built-in one.
     """
     winner = race.winner
     told = {
@@ -50,7 +51,7 @@ def save_race(race: Race, directory: Path, command: str = "") -> None:
         "recommendation": race.recommendation.to_json() if race.recommendation else None,
         "model": _about_model(winner.number, winner.run, winner.test) if winner else None,
     }
-    made = _made(command, race.seconds) | {"step_seconds": dict(race.step_seconds)}
+    made = _made(command, race.seconds, source) | {"step_seconds": dict(race.step_seconds)}
     tables = {"runs": race.runs, "curves": race.curves}
     _write(directory, {MADE: made, "race.json": told}, tables, winner.model if winner else None)
 
@@ -61,8 +62,11 @@ def _judged_seeds(race: Race) -> list[int]:
     return sorted({seed for ended in stages for seed in ended["seed"].to_list()})
 
 
-def save_fit(run: Run, directory: Path, command: str = "") -> None:
-    """Write one run into an existing, empty directory: run.json and the files a race leaves."""
+def save_fit(run: Run, directory: Path, command: str = "", source: str = "") -> None:
+    """Write one run into an existing, empty directory: run.json and the files a race leaves.
+
+    command, source: as of ``save_race``.
+    """
     problem = run.problem
     model = problem.model(run.parameters, run.seed) if isinstance(problem, NetworkProblem) else None
     test = problem.evaluate(model, run.seed) if isinstance(problem, NetworkProblem) and model else {}
@@ -83,12 +87,18 @@ def save_fit(run: Run, directory: Path, command: str = "") -> None:
     }
     runs = pl.DataFrame([{"run": 0, "stage": "fit", "hyperparameters": "", **run.row()}], schema=RUN_SCHEMA)
     curves = run.reported_curves().select(pl.lit(0, pl.Int32).alias("run"), pl.all())
-    _write(directory, {MADE: _made(command, run.seconds), "run.json": told}, {"runs": runs, "curves": curves}, model)
+    _write(
+        directory,
+        {MADE: _made(command, run.seconds, source), "run.json": told},
+        {"runs": runs, "curves": curves},
+        model,
+    )
 
 
-def _made(command: str, seconds: float) -> dict[str, Any]:
+def _made(command: str, seconds: float, source: str) -> dict[str, Any]:
     """What two makings of the same results differ in: kept apart from these, which are equal byte for byte."""
-    return {"command": command, "created": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": seconds}
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"command": command, "source": source, "created": created, "seconds": seconds}
 
 
 def _write(

@@ -6,6 +6,8 @@ from ._compare_page import draw_comparison as draw_comparison
 from ._compare_words import asked_differently as asked_differently
 from ._compare_words import findings as findings
 from ._compare_words import result_table as result_table
+from ._directory import Record as Record
+from ._directory import read as read
 from ._page import report as report
 from ._profile import Together as Together
 from ._profile import is_profile as is_profile

@@ -1,6 +1,7 @@
 """The step, the compiled loop, and what a run leaves."""
 
 from ._climb import climb_network as climb_network
+from ._fit import WATCH_SECONDS as WATCH_SECONDS
 from ._fit import Training as Training
 from ._fit import fit as fit
 from ._fit import fit_instance as fit_instance

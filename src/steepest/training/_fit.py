@@ -33,7 +33,7 @@ _FIRST_ROWS = 2048
 # What fits the int32 that JAX makes of it.
 _LARGEST_SEED = 2**31 - 1
 # A person who watches hears of a run about this often.
-_WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.5
 
 Watch = Callable[[int, float, float], bool]  # (epoch, train loss, watched loss) -> go on?
 
@@ -85,7 +85,7 @@ def fit_instance(
     seed: int,
     warm: Any = None,
     watch: Watch | None = None,
-    watch_seconds: float = _WATCH_SECONDS,
+    watch_seconds: float = WATCH_SECONDS,
 ) -> Run:
     """``fit`` for a problem whose instance at this seed is at hand.
 
@@ -128,6 +128,11 @@ class Training:
         self._curves = [first.astype(np.float64).reshape(2, 1)]
         self.epoch = 0
         self._seconds = time.perf_counter() - started
+
+    @property
+    def seed(self) -> int:
+        """Of the run."""
+        return self._seed
 
     @property
     def ended(self) -> bool:

@@ -1,0 +1,86 @@
+"""``steepest diagnose``."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ..diagnosis import Diagnosis, Sibling, diagnose
+from ..diagnosis import shown as number
+from ..errors import InputError
+from ..files import new_file
+from ..reports import read, report
+from ..training import Run
+from ._progress import progress
+
+# Stages that a diagnosis goes through, for its line of progress.
+_STAGES = 6
+FILE = "diagnosis.json"
+
+
+def run_diagnose(
+    directory: Path, *, data: str | None, run: int | None, seconds: float, as_json: bool, quiet: bool
+) -> None:
+    """Train the run of a directory again, say what is wrong with it, and keep that beside it."""
+    if not seconds > 0:
+        raise InputError(f"--seconds must be positive; received {seconds}. Try 60.")
+    console = Console(highlight=False, soft_wrap=True)
+    record = read(directory)
+    from ._reopen import reopen  # which itself needs what this command and fit share
+
+    one = reopen(record, data, run)
+    found = diagnosed(console, one.run, siblings=one.siblings, seconds=seconds, quiet=quiet or as_json)
+    keep(directory, {one.number: found})
+    report(directory)
+    if as_json:
+        print(json.dumps({"run": one.number, **found.to_json()}, indent=1))
+        return
+    console.print(f"Run {one.number}: {one.run!r}")
+    say(console, found)
+    console.print(f"Report: {directory / 'report.html'}")
+
+
+def diagnosed(
+    console: Console, run: Run, *, siblings: Sequence[Sibling] = (), seconds: float = 60.0, quiet: bool
+) -> Diagnosis:
+    """Diagnose a run with a line of progress."""
+    with progress(console, _STAGES, "stages", quiet=quiet) as line:
+        done = 0
+
+        def told(what: str) -> None:
+            nonlocal done
+            done += 1
+            line.show(done, what)
+
+        return diagnose(run, siblings=siblings, seconds=seconds, told=told)
+
+
+def say(console: Console, found: Diagnosis) -> None:
+    """A diagnosis as people read it: the sentence, then a row a verdict with what decided it."""
+    console.print(found.sentence)
+    if found.verdicts:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("trouble", "sure", "by", "what decided"):
+            table.add_column(name, overflow="fold")
+        for one in found.verdicts:
+            decided = "; ".join(f"{name} {number(value)}" for name, value in one.numbers.items())
+            table.add_row(one.name, f"{one.confidence:.0%}", one.basis, decided)
+        console.print(table)
+        for one in found.verdicts:
+            console.print(f"{one.name.capitalize()}: {one.action.sentence} It would be refuted so: {one.refuted_by}")
+    for missing in found.missing:
+        console.print(f"Not told: {missing}")
+
+
+def keep(directory: Path, found: dict[int, Diagnosis]) -> None:
+    """Write diagnoses beside the runs, by run number, with those that are there already."""
+    path = directory / FILE
+    try:
+        there = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        there = {}
+    there |= {str(number): one.to_json() for number, one in found.items()}
+    with new_file(path) as temporary:
+        temporary.write_text(json.dumps({"format": 1, "runs": there}, indent=1, allow_nan=False))

@@ -1,0 +1,126 @@
+"""Do what a diagnosis suggests, and train again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..errors import InputError
+from ..gradients import ClipByGlobalNorm
+from ..optimizer import optimizer
+from ..problems import NetworkProblem
+from ..training import Run, fit_instance
+from . import _probes as probes
+from ._beside import other_starts, standard_start
+from ._evidence import Evidence
+from ._verdict import Action, Diagnosis
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A run, what was changed, and the run with it."""
+
+    before: Run
+    after: Run
+    action: Action
+
+    @property
+    def helped(self) -> bool:
+        """Whether the lowest watched loss is lower than before, or the first diverged and the second did not."""
+        if self.before.status == "diverged" != self.after.status:
+            return True
+        return self.after.status != "diverged" and self.after.best_loss < self.before.best_loss
+
+
+def remedy(diagnosis: Diagnosis, number: int = 0) -> Remedy:
+    """Apply the action of a verdict and train again with the same seed, epochs and patience.
+
+    number: which verdict's, 0 for the surest.
+    Raises InputError where there is no such verdict.
+    """
+    if diagnosis.outcome != "troubled" or not 0 <= number < len(diagnosis.verdicts):
+        raise InputError(
+            f"There is nothing to remedy: the run is {diagnosis.outcome}, with {len(diagnosis.verdicts)} verdicts; "
+            f"received number {number}."
+        )
+    assert diagnosis.run is not None
+    assert diagnosis.evidence is not None
+    action = diagnosis.verdicts[number].action
+    after = _CHANGES[action.kind](diagnosis.run, diagnosis.evidence, action)
+    return Remedy(diagnosis.run, after, action)
+
+
+def _again(run: Run, evidence: Evidence, **changed: Any) -> Run:
+    """The run with another optimizer, settings or start."""
+    settings, start = changed.get("settings", run.settings), changed.get("start", run.warm)
+    one = changed.get("optimizer", run.optimizer)
+    return fit_instance(run.problem, evidence.record.instance, one, settings, seed=run.seed, warm=start)
+
+
+def _rate(run: Run, evidence: Evidence, action: Action) -> Run:
+    assert action.value is not None
+    schedule = run.optimizer.schedule.scaled(action.value / run.optimizer.learning_rate)
+    return _again(run, evidence, optimizer=replace(run.optimizer, schedule=schedule))
+
+
+def _clip(run: Run, evidence: Evidence, action: Action) -> Run:
+    assert action.value is not None
+    transforms: tuple[Callable[..., Any], ...] = (*run.optimizer.transforms, ClipByGlobalNorm(action.value))
+    return _again(run, evidence, optimizer=replace(run.optimizer, transforms=transforms))
+
+
+def _batch(run: Run, evidence: Evidence, action: Action) -> Run:
+    assert action.value is not None
+    return _again(run, evidence, settings=replace(run.settings, batch_size=int(action.value)))
+
+
+def _start(run: Run, evidence: Evidence, action: Action) -> Run:
+    instance = evidence.record.instance
+    if run.warm is not None and action.value is None:
+        return _again(run, evidence, start=standard_start(instance, run, run.seed))
+    starts = other_starts(run, instance, max(1, int(action.value or 1) - run.seed))
+    return _again(run, evidence, start=starts[-1])
+
+
+def _initializer(run: Run, evidence: Evidence, action: Action) -> Run:
+    return _again(run, evidence, start=standard_start(evidence.record.instance, run, run.seed))
+
+
+def _method(run: Run, evidence: Evidence, action: Action) -> Run:
+    return _again(run, evidence, optimizer=optimizer("adam", action.value))
+
+
+def _activation(run: Run, evidence: Evidence, action: Action) -> Run:
+    """The same network of relu units; of any other loss a start of the usual variance."""
+    problem = run.problem
+    if not isinstance(problem, NetworkProblem):
+        return _initializer(run, evidence, action)
+    network = replace(problem.network, activation="relu", initializer=None, scale=1.0)
+    around = problem.with_network(network)
+    (instance,) = around.instances([run.seed])
+    return fit_instance(around, instance, run.optimizer, run.settings, seed=run.seed)
+
+
+def _escape(run: Run, evidence: Evidence, action: Action) -> Run:
+    """From where it ended, moved along the lowest curvature to where the loss is least."""
+    record, end = evidence.record, evidence.record.last_finite
+    batch = probes.probe_rows(record.instance)
+    down = probes.fall(record.instance.loss, end.parameters, evidence.lowest, batch, evidence.away)
+    moved = jax.tree.map(
+        lambda p, d: (p + down.length * np.asarray(d)).astype(p.dtype), end.parameters, evidence.lowest
+    )
+    return _again(run, evidence, start=moved)
+
+
+_CHANGES: dict[str, Callable[[Run, Evidence, Action], Run]] = {
+    "rate": _rate,
+    "clip": _clip,
+    "batch": _batch,
+    "start": _start,
+    "initializer": _initializer,
+    "method": _method,
+    "activation": _activation,
+    "escape": _escape,
+}
