@@ -1,0 +1,108 @@
+"""Runs that are known to have a trouble, or none, since they were made so and checked: what a diagnosis is scored on.
+
+``cases`` names them; each is drawn, trained and checked only when it is asked for, from its own stream of random
+numbers, so that a case is the same whoever makes it and when. A draw that does not have the trouble is drawn again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+import planted_functions
+import planted_healthy
+import planted_networks
+import steepest as st
+from oracles import Refused
+from planted_functions import Planted
+
+HEALTHY = "healthy"
+Maker = Callable[[np.random.Generator], Planted]
+
+# kind: {"function": makers, "network": makers}, without those on which the kind makes no sense.
+KINDS: Mapping[str, Mapping[str, tuple[Maker, ...]]] = MappingProxyType(
+    {
+        kind: {
+            on: makers[kind]
+            for on, makers in (("function", planted_functions.MAKERS), ("network", planted_networks.MAKERS))
+            if kind in makers
+        }
+        for kind in (
+            "saddle", "bad local minimum", "plateau or saturation", "vanishing gradient", "dead units",
+            "cliff or exploding gradient", "ill-conditioning", "noisy gradient", "rate too small", "rate too large",
+            "bad initialisation", "lost plasticity", "local slope misleads",
+        )
+    }
+    | {HEALTHY: planted_healthy.MAKERS}
+)  # fmt: skip
+_MOST_DRAWS = 200
+
+
+@dataclass
+class Case:
+    """A run with a known trouble.
+
+    name: such as ``saddle 7``.  kind: one of KINDS.  on: ``function`` or ``network``.  seed: of all cases.
+    number: among those of its kind; even ones are for calibration, odd ones for scoring.
+    details, also, refused: once made, the random parameters, the troubles that necessarily come along, and why draws
+    were refused.
+    """
+
+    name: str
+    kind: str
+    on: str
+    number: int
+    seed: int
+    details: dict[str, Any] = field(default_factory=dict)
+    also: frozenset[str] = frozenset()
+    refused: list[str] = field(default_factory=list)
+    _planted: Planted | None = field(default=None, repr=False)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it is of the half on which thresholds may be chosen."""
+        return self.number % 2 == 0
+
+    @property
+    def maker(self) -> Maker:
+        """What draws it."""
+        makers = KINDS[self.kind][self.on]
+        return makers[self.number // (2 * len(KINDS[self.kind])) % len(makers)]
+
+    def make(self) -> st.Run:
+        """The finished run; the same one whenever it is asked for."""
+        if self._planted is None:
+            self._planted = self._drawn()
+            self.details, self.also = dict(self._planted.details), self._planted.also - {self.kind}
+        return self._planted.run
+
+    def siblings(self) -> tuple[st.Run, ...]:
+        """Other runs of the same problem, which the check needed."""
+        self.make()
+        assert self._planted is not None
+        return self._planted.siblings
+
+    def forget(self) -> None:
+        """Let go of the run."""
+        self._planted = None
+
+    def _drawn(self) -> Planted:
+        self.refused = []
+        for draw in range(_MOST_DRAWS):
+            try:
+                return self.maker(np.random.default_rng([self.seed, list(KINDS).index(self.kind), self.number, draw]))
+            except Refused as refused:
+                self.refused.append(str(refused))
+        raise RuntimeError(f"{self.name} was drawn {_MOST_DRAWS} times in vain: {set(self.refused)}")
+
+
+def cases(count_each: int = 24, healthy: int = 150, seed: int = 0) -> list[Case]:
+    """So many cases of each trouble, on functions and networks by turns in either half, and healthy ones."""
+    made = []
+    for kind, makers in KINDS.items():
+        on = list(makers)
+        for number in range(healthy if kind == HEALTHY else count_each):
+            made.append(Case(f"{kind} {number}", kind, on[number // 2 % len(on)], number, seed))
+    return made
