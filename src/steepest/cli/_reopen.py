@@ -56,7 +56,8 @@ def reopen(
     table, problem = table_like(source, asked, record.path, frozenset())
     if table.fingerprint != record.facts["data"].get("fingerprint", table.fingerprint):
         raise InputError(
-            f"'{source}' is not the table that '{record.path}' was trained on: its content differs. Give that by --data."
+            f"'{source}' is not the table that '{record.path}' was trained on: its content differs. "
+            "Give that by --data."
         )
     seed, settings = int(record.runs["seed"][row]), settings_of(asked)
     (instance,) = problem.instances([seed])

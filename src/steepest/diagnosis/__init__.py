@@ -9,6 +9,10 @@ from ._evidence import gather as gather
 from ._glance import glance as glance
 from ._gradient_noise import GradientNoise as GradientNoise
 from ._gradient_noise import gradient_noise as gradient_noise
+from ._observe import Look as Look
+from ._observe import Observation as Observation
+from ._observe import look_fully as look_fully
+from ._observe import observe as observe
 from ._per_sample import PerSample as PerSample
 from ._per_sample import Scatter as Scatter
 from ._record import Record as Record

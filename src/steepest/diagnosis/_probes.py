@@ -20,10 +20,15 @@ _LENGTHS = tuple(np.geomspace(1e-3, 1.0, 10).tolist())
 
 
 def probe_rows(instance: Instance) -> Any:
-    """The training rows that probes look at: all, or so many evenly spaced ones."""
-    if instance.rows <= _ROWS:
+    """The training rows that probes look at: all, or 2048 evenly spaced ones."""
+    return some_rows(instance, _ROWS)
+
+
+def some_rows(instance: Instance, most: int) -> Any:
+    """Evenly spaced training rows, at most so many; no rows where the loss takes no data."""
+    if instance.rows <= most:
         return instance.train
-    rows = np.linspace(0, instance.rows - 1, _ROWS).astype(np.int32)
+    rows = np.linspace(0, instance.rows - 1, most).astype(np.int32)
     return jax.tree.map(lambda array: array[rows], instance.train)
 
 

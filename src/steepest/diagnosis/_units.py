@@ -106,10 +106,15 @@ def _duplicates(layer: Layer) -> float:
 def effective_rank(matrix: np.ndarray) -> float:
     """exp of the entropy of the singular values as shares of their sum, 1 to the rank; 0 for a matrix of zeros.
 
+    NaN where an entry is not finite.
+
     >>> round(effective_rank(np.eye(3)), 6), round(effective_rank(np.ones((3, 3))), 6)
     (3.0, 1.0)
     """
-    values = np.linalg.svd(np.asarray(matrix, np.float64), compute_uv=False)
+    wide = np.asarray(matrix, np.float64)
+    if not np.isfinite(wide).all():
+        return np.nan
+    values = np.linalg.svd(wide, compute_uv=False)
     total = values.sum()
     if not total > 0:
         return 0.0

@@ -187,6 +187,10 @@ class Training:
             return None
         return jax.tree.map(lambda *parts: np.concatenate(parts).reshape(-1, *parts[0].shape[2:]), *self._told)
 
+    def forget_observed(self) -> None:
+        """Let go of what the observer told so far: of a long run it may be more than fits."""
+        self._told.clear()
+
     @property
     def parameters(self) -> Any:
         """Where it stands. The next ``go`` writes over them."""
