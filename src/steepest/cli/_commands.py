@@ -57,6 +57,12 @@ def fit(
     hill_climb: Annotated[
         bool, typer.Option("--hill-climb", help="Afterwards try widths, depths and batch sizes around the network.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look on at every step, and say at the end why it went as it did.")
+    ] = False,
+    remedy: Annotated[
+        bool, typer.Option("--remedy", help="Do what the diagnosis suggests, train again, and keep the better.")
+    ] = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train a feedforward network on a table and keep it."""
@@ -169,6 +175,25 @@ def compare(
 
 
 @app.command()
+def diagnose(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="What fit or race wrote.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(metavar="DATA", help="The table, where it is no longer where it was read.")
+    ] = None,
+    run: Annotated[
+        int | None, typer.Option(metavar="N", help="Which run of a race; that of its model if not given.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="About how long to train others beside it.")] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Say why a run goes badly, or that it does not: with what decided, and what to do next."""
+    from ._diagnose import run_diagnose
+
+    run_diagnose(directory, data=data, run=run, seconds=seconds, as_json=json, quiet=quiet)
+
+
+@app.command()
 def dialects(
     optimizer: Annotated[
         str | None,
@@ -182,6 +207,60 @@ def dialects(
     from ._dialects import run_dialects
 
     run_dialects(optimizer, as_json=json, show=show, out=out)
+
+
+@app.command()
+def landscape(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|DIR",
+            help="A test function such as rosenbrock, or what fit or race wrote.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="An .html, .png, .svg, .pdf, .gif or .mp4 file.  [default: an .html file]"),
+    ] = None,
+    optimizers: Annotated[
+        str | None, typer.Option(help="Whose ways to draw, such as adam,sgd; none for the bare function.")
+    ] = None,
+    directions: Annotated[str | None, typer.Option(help="path, random or hessian: of the plane.")] = None,
+    between: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another run: the loss on the straight way to it.")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="How many each optimizer takes on a function.")] = 300,
+    dimensions: Annotated[int | None, typer.Option(help="Of a function that takes any number of them.")] = None,
+    points: Annotated[int, typer.Option(help="Of the grid, along each side.")] = 101,
+    span: Annotated[float | None, typer.Option(help="Half the width of the plane.")] = None,
+    rows: Annotated[int, typer.Option(help="Training rows that stand for all; 0 takes all.")] = 1000,
+    data: Annotated[str | None, typer.Option(metavar="DATA", help="Where the run's table is now.")] = None,
+    seed: Annotated[int, typer.Option(help="Draws random starts and directions.")] = 0,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw what a loss looks like, and how optimizers go through it."""
+    from ._landscape import run_landscape
+
+    run_landscape(
+        what, out=out, quiet=quiet, optimizers=optimizers, dimensions=dimensions, data=data, between=between,
+        directions=directions, steps=steps, points=points, span=span, rows=rows, seed=options.seed(seed),
+    )  # fmt: skip
+
+
+@app.command()
+def figures(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Such as saddle; all if not given.")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where to draw them.")] = Path("figures"),
+    format_: Annotated[str, typer.Option("--format", help="png, svg or pdf.")] = "png",
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw the figures of a lecture on gradient-based learning, each computed by the library itself."""
+    from ._figures import run_figures
+
+    run_figures(names or [], out, format_, quiet)
 
 
 def _given(arguments: dict) -> dict:

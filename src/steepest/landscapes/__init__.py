@@ -18,3 +18,5 @@ from ._picture import check_suffix as check_suffix
 from ._slice import Slice as Slice
 from ._slice import line as line
 from ._slice import plane as plane
+from ._walk import Way as Way
+from ._walk import walk as walk

@@ -9,7 +9,7 @@ from ._landscape import Between, Landscape, Path
 
 _HEIGHT = 440
 # The colours of heights, as in print.
-_COLORS = ("#6f93b5", "#93b0ca", "#b6cadb", "#d5e0ea", "#ecf0f2", "#faf8f3")
+_COLORS = ("#7b9cbc", "#9ab5cd", "#b9ccdd", "#d6e1ea", "#ecf0f2", "#faf8f3")
 _SCALE = [[place / 5, color] for place, color in enumerate(_COLORS)]
 _SYMBOLS = {"minimum": "circle-dot", "saddle": "x", "maximum": "triangle-up", "degenerate": "diamond"}
 _DASHES = ("solid", "dash", "dot", "dashdot")
@@ -159,11 +159,11 @@ def _relief(seen: Landscape, paths: list[Path], styles: list[Style]) -> _Chart:
 def _losses(seen: Landscape, paths: list[Path], styles: list[Style]) -> _Chart:
     import plotly.graph_objects as go
 
-    from ._still import lowest_taken_off
+    from ._still import by_logarithm, lowest_taken_off
 
     taken = lowest_taken_off(seen)
     chart = go.Figure(layout=_layout())
-    logarithmic = bool(taken) or all((path.losses > 0).all() for path in seen.paths)
+    logarithmic = by_logarithm(seen)
     for path, style in zip(paths, styles, strict=True):
         curves = [("", path.losses, _dash(style), 2.0)]
         if seen.directions is not None:

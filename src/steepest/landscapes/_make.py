@@ -1,7 +1,7 @@
 """The verb: what is to be seen of a problem, and from where."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import jax
 import numpy as np
@@ -20,6 +20,20 @@ _POINTS, _STEPS, _ROWS = 101, 300, 1000
 # Of so few parameters every step is kept; larger problems are trained and looked at once an epoch.
 _FEW = 64
 Trained = Optimizer | Rule | str | Run
+
+
+@overload
+def landscape(
+    problem: Any, optimizers: Sequence[Trained] | Trained = (), *, around: Run | None = None, between: None = None,
+    directions: str | None = None, steps: int = _STEPS, points: int = _POINTS, span: float | None = None,
+    rows: int | None = _ROWS, batch_size: int | None = None, seed: int = 0, watch: Told | None = None,
+) -> Landscape: ...  # fmt: skip
+
+
+@overload
+def landscape(
+    problem: Any, *, around: Run, between: Run, points: int = _POINTS, rows: int | None = _ROWS
+) -> Between: ...
 
 
 def landscape(

@@ -9,8 +9,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from ..errors import InputError
-from ..functions import Surface, eigenvalues
+from ..functions import Stationary, Surface
+from ..pictures import number
 from ..problems import Instance, NetworkProblem
+from ..rules import proper_name
 from ..training import Run
 from ._critical import critical_points
 from ._directions import filter_normalised, principal, projected
@@ -38,7 +40,7 @@ def whole(
     surface = problem if isinstance(problem, Surface) else None
     low, high = _box(surface, paths, np.asarray(flat, float), span)
     grid = [np.linspace(a, b, points) for a, b in zip(low, high, strict=True)]
-    seen = plane(instance.loss, *unit, batch, along=grid[0], across=grid[1])
+    seen = plane(instance.loss, unit[0], unit[1], unit[2], batch, along=grid[0], across=grid[1])
     _check_some_finite(seen.losses)
     about = "two parameters" if surface is None else surface.formula
     found = () if surface is None else stationary(surface)
@@ -59,18 +61,23 @@ def _box(
 
 def stationary(surface: Surface) -> tuple[Point, ...]:
     """The stationary points of a surface of two dimensions: those known, and Newton's where these are not all."""
-    known = [
-        Point(*one.at, one.value, one.kind, tuple(eigenvalues(surface, one.at).tolist())) for one in surface.stationary
-    ]
+    known = [_point(*one.at, known=one, surface=surface) for one in surface.stationary]
     if surface.complete:
         return tuple(known)
     found = [
-        Point(*one.at.tolist(), one.value, one.kind, tuple(one.eigenvalues.tolist()))
+        Point(float(one.at[0]), float(one.at[1]), one.value, one.kind, tuple(one.eigenvalues.tolist()))
         for one in critical_points(surface, starts=_STARTS)
     ]
     size = np.ptp(np.array(surface.box), axis=1).max()
     others = [one for one in found if not any(_apart(one, other) < 1e-3 * size for other in known)]
     return tuple(sorted([*known, *others], key=lambda one: one.value))
+
+
+def _point(along: float, across: float, *, known: Stationary, surface: Surface) -> Point:
+    """A known point as it is on a plane; at a kink it has no eigenvalues."""
+    curvature = np.asarray(jax.hessian(surface.value)(jnp.asarray(known.at)), float)
+    values = np.linalg.eigvalsh(curvature).tolist() if np.isfinite(curvature).all() else ()
+    return Point(along, across, known.value, known.kind, tuple(values))
 
 
 def _apart(one: Point, other: Point) -> float:
@@ -186,7 +193,7 @@ def _known_on(surface: Surface, trees: tuple) -> tuple[Point, ...]:
     on = projected([jnp.asarray(one.at, jnp.float32) for one in surface.stationary], *trees)
     size = np.ptp(np.array(surface.box), axis=1).max()
     return tuple(
-        Point(a, b, one.value, one.kind, tuple(eigenvalues(surface, one.at).tolist()))
+        _point(a, b, known=one, surface=surface)
         for one, a, b, off in zip(surface.stationary, *map(np.ndarray.tolist, on), strict=True)
         if off < 1e-5 * size
     )
@@ -203,7 +210,10 @@ def interpolation(
     held = instance.validation
     validation = None if held is None else line(instance.loss, *two, thinned(held, rows), shares=shares)[1]
     ends = line(instance.loss, *two, batch, shares=[0.0, 1.0])[1]
-    names = [f"{run.optimizer.name} at {run.optimizer.learning_rate:.3g}, seed {run.seed}" for run in (first, second)]
+    names = [
+        f"{proper_name(run.optimizer.name)}, rate {number(run.optimizer.learning_rate)}, seed {run.seed}"
+        for run in (first, second)
+    ]
     return Between(
         problem.name, _about(problem), (names[0], names[1]), shares, train, validation,
         (float(ends[0]), float(ends[1])), f"training {_loss(problem)}",

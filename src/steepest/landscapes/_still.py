@@ -77,14 +77,14 @@ def _one_row(seen: Landscape, styles: list[Style]) -> Any:
     widths = [1.05, 1.15, 1.0][:wide]
     parts = figure.subfigures(1, wide, width_ratios=widths)
     _relief(parts[0].add_axes((0.02, 0.02, 0.94, 0.96), projection="3d"), seen, styles)
-    ax = parts[1].add_axes((0.15, 0.16, 0.62, 0.74))
+    ax = parts[1].add_axes((0.2, 0.16, 0.57, 0.74))
     filled = _contours(ax, seen, (True, True))
     for path, style in zip(seen.paths, styles, strict=True):
         _path(ax, path, style)
         pictures.title(ax, path.name, color=_title_color(style))
     pictures.scale_bar(parts[1], filled, seen.heights, parts[1].add_axes((0.79, 0.16, 0.03, 0.74)), seen.loss)
     if seen.paths:
-        _losses(parts[2].add_axes((0.18, 0.16, 0.76, 0.74)), seen, styles)
+        _losses(parts[2].add_axes((0.24, 0.16, 0.72, 0.74)), seen, styles)
     return figure
 
 
@@ -144,12 +144,24 @@ def _losses(ax: Any, seen: Landscape, styles: list[Style]) -> None:
         if seen.directions is not None:
             there = np.where(np.isfinite(path.on_plane), path.on_plane, np.nan) - lowest
             ax.plot(path.steps, there, color=style.color, linewidth=1.0, linestyle=":", label="on the plane")
-    if lowest or all((path.losses > 0).all() for path in seen.paths):
+    if by_logarithm(seen):
         ax.set_yscale("log")
+    if seen.explained is not None:
+        off = max(float(path.off_plane.max()) for path in seen.paths)
+        share = 100 * sum(seen.explained)
+        ax.set_title(f"{share:.1f} % on the plane, at most {pictures.number(off)} off it", loc="left", fontsize=8)
     if lowest:
         ax.set_ylabel(f"{seen.loss} above the lowest, {pictures.number(lowest)}")
     if len(seen.paths) > 1 or seen.directions is not None:
         ax.legend(fontsize=7.5, frameon=False, loc="best", handlelength=2.6, labelcolor=INK)
+
+
+def by_logarithm(seen: Landscape) -> bool:
+    """Whether losses are drawn by their logarithm: where they are positive and fall by more than a decade."""
+    told = np.concatenate([path.losses - lowest_taken_off(seen) for path in seen.paths])
+    told = told[np.isfinite(told)]
+    positive = told[told > 0]
+    return bool(len(positive) and (told >= 0).all() and positive.max() > 10 * positive.min())
 
 
 def lowest_taken_off(seen: Landscape) -> float:

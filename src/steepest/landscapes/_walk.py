@@ -58,17 +58,19 @@ def walk(
     one that is lowest over its last tenth without having left the surface's box.
     batch_size, seed: as in ``fit``: minibatches of a problem with data.
     """
-    one = optimizer if isinstance(optimizer, Optimizer) else _tuned(problem, named(optimizer), steps, instance, seed)
-    flat = _walked(one, instance, steps, batch_size, seed)
+    rows = _rows(instance, steps, batch_size, seed)
+    if isinstance(optimizer, Optimizer):
+        one, flat = optimizer, _walked(optimizer, instance, rows, seed)
+    else:
+        one, flat = _tuned(problem, named(optimizer), instance, rows, seed)
     finite = np.isfinite(np.concatenate([leaf.reshape(steps + 1, -1) for leaf in jax.tree.leaves(flat)], axis=1))
     going = int(np.argmin(finite.all(axis=1))) if not finite.all() else steps + 1
     points = [jax.tree.map(lambda leaf, place=place: leaf[place], flat) for place in range(going)]
     return Way(proper_name(one.name), one.name, one.learning_rate, np.arange(going), points, going <= steps)
 
 
-def _walked(one: Optimizer, instance: Instance, steps: int, batch_size: int | None, seed: int) -> Any:
+def _walked(one: Optimizer, instance: Instance, rows: np.ndarray, seed: int) -> Any:
     parameters, key = start(instance.init, seed)
-    rows = _rows(instance, steps, batch_size, seed)
     told = _every_point(one, parameters, key, instance.train, rows, loss=instance.loss)
     return jax.tree.map(np.asarray, told)
 
@@ -92,25 +94,26 @@ def _every_point(optimizer: Optimizer, parameters: Any, key: Any, data: Any, row
         moved = jax.tree.map(jnp.add, at, move)
         return (moved, state), moved
 
-    _, points = jax.lax.scan(step, (parameters, optimizer.init(parameters, key)), rows)
+    points: Any = jax.lax.scan(step, (parameters, optimizer.init(parameters, key)), rows)[1]
     return jax.tree.map(lambda first, later: jnp.concatenate([first[None], later]), parameters, points)
 
 
-def _tuned(problem: Any, usual: Optimizer, steps: int, instance: Instance, seed: int) -> Optimizer:
-    """The optimizer at the rate that serves best here, all tried in one program."""
+def _tuned(problem: Any, usual: Optimizer, instance: Instance, rows: np.ndarray, seed: int) -> tuple[Optimizer, Any]:
+    """The optimizer at the rate that serves best here, and its points; all rates go in one program."""
     tried = [usual.with_learning_rate(float(factor * usual.learning_rate)) for factor in _TRIED]
     parameters, key = start(instance.init, seed)
-    rows = _rows(instance, steps, None, seed)
     stacked = jax.tree.map(lambda *one: jnp.stack([jnp.asarray(o, jnp.float32) for o in one]), *tried)
+    points: Any
     points, heights = _every_rate(stacked, parameters, key, instance.train, rows, loss=instance.loss)
-    worth = np.asarray(heights, float)[:, -max(1, steps // 10) :].mean(axis=1)
+    worth = np.asarray(heights, float)[:, -max(1, len(rows) // 10) :].mean(axis=1)
     worth[~np.isfinite(worth)] = np.inf
     if isinstance(problem, Surface):
         low, high = np.array(problem.box, float).T
         inside = (np.asarray(points) >= low) & (np.asarray(points) <= high)
         worth[~inside.all(axis=(1, 2))] = np.inf
     # Where no rate stays inside, the smallest strays least.
-    return tried[int(np.argmin(worth))]
+    best = int(np.argmin(worth))
+    return tried[best], jax.tree.map(lambda leaf: np.asarray(leaf[best]), points)
 
 
 @partial(jax.jit, static_argnames="loss")

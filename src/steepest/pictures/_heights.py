@@ -45,7 +45,7 @@ class Heights(NamedTuple):
         if not self.logarithmic:
             from matplotlib.ticker import MaxNLocator
 
-            values = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.lowest, self.highest)
+            values = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.lowest, self.highest))
             values = values[(values >= self.lowest) & (values <= self.highest)]
             return values, [number(round(value, 12)) for value in values]
         above = self.highest - self.lowest

@@ -10,7 +10,7 @@ from ._looks import FAINT, INK, PAPER, QUIET, STYLES, Style
 
 SMALL, MEDIUM = 8.0, 9.5  # points
 # Low is dark, high is paper: paths and marks stand out from all of it.
-_LOW_TO_HIGH = ("#6f93b5", "#93b0ca", "#b6cadb", "#d5e0ea", "#ecf0f2", "#faf8f3")
+_LOW_TO_HIGH = ("#7b9cbc", "#9ab5cd", "#b9ccdd", "#d6e1ea", "#ecf0f2", "#faf8f3")
 _MARKERS = {
     "circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "triangle-down": "v", "pentagon": "p",
     "star": "*", "hexagon": "h", "cross": "P",
@@ -81,11 +81,13 @@ def scale_bar(figure: Any, filled: Any, heights: Heights, ax: Any, label: str) -
 
 
 def draw_path(
-    ax: Any, x: Any, y: Any, style: Style, *, label: str = "", width: float = 1.5, marks: int = 9, end: bool = True
-) -> list[Any]:
+    ax: Any, x: Any, y: Any, style: Style, *, label: str = "", width: float = 1.5, marks: int = 9, end: bool = True,
+    dash: Any = None,
+) -> list[Any]:  # fmt: skip
     """A path with a white edge, so that it is seen on any colour, in a style's colour, dash and marker.
 
-    marks: about how many markers along it.  end: a larger marker where it ends.  Returns what was drawn.
+    marks: about how many markers along it.  end: a larger marker where it ends.  dash: in place of the style's.
+    Returns what was drawn.
     """
     from matplotlib import patheffects
 
@@ -93,7 +95,7 @@ def draw_path(
     marker = _MARKERS[style.symbol]
     every = max(1, -(-len(x) // marks))
     edge = [patheffects.Stroke(linewidth=width + 1.5, foreground="white"), patheffects.Normal()]
-    dash = _DASHES[place % len(_DASHES)]
+    dash = _DASHES[place % len(_DASHES)] if dash is None else dash
     drawn = ax.plot(
         x, y, color=style.color, linewidth=width, linestyle=dash, path_effects=edge, solid_capstyle="round", zorder=5
     )

@@ -8,6 +8,7 @@ from ..files import new_file
 
 STILLS = (".png", ".svg", ".pdf")
 DPI = 300
+_DATES = {".svg": "Date", ".pdf": "CreationDate"}
 # Which of a file's own fields holds the words.
 _WORDS = {".png": "Description", ".svg": "Description", ".pdf": "Subject"}
 
@@ -22,9 +23,10 @@ def write_still(figure: Any, path: str | os.PathLike[str], *, title: str, text: 
 
     target = Path(path)
     kind = target.suffix.lower()
-    words = {"Title": title, _WORDS[kind]: text}
+    words: dict[str, str | None] = {"Title": title, _WORDS[kind]: text}
     # No dates: the same picture is the same bytes.
-    words |= {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(kind, {})
+    if kind in _DATES:
+        words[_DATES[kind]] = None
     # Letters of a PDF stay letters, which publishers ask for; names in an SVG are the same each time.
     with new_file(target) as temporary, matplotlib.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "steepest"}):
         figure.savefig(temporary, format=kind[1:], dpi=dpi, metadata=words, facecolor="white")
