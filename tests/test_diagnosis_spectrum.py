@@ -117,7 +117,7 @@ def test_multiplying_the_loss_multiplies_the_spectrum():
     ("loss", "parameters", "message"),
     [
         (lambda p, _: jnp.sum(jnp.log(p)), jnp.array([-1.0]), "The loss is nan at these parameters"),
-        (lambda p, _: jnp.sum(jnp.sqrt(p)), jnp.array([0.0]), "The second derivative of the loss is not finite"),
+        (lambda p, _: jnp.sum(jnp.sqrt(p)), jnp.array([0.0]), "no second derivative at these parameters"),
         (lambda p, _: jnp.float32(0), {}, "The parameters are empty"),
     ],
 )

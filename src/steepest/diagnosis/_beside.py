@@ -10,13 +10,13 @@ import numpy as np
 
 from ..functions import Surface
 from ..gradients import ClipByGlobalNorm
-from ..networks import Layer
+from ..networks import Layer, Network
 from ..optimizer import Optimizer, optimizer
-from ..problems import Instance, NetworkLoss
+from ..problems import Instance, NetworkInit, NetworkLoss
 from ..training import Run, steps_per_epoch
 from ._record import Trial, fresh_start, late_loss, trial, watched_loss
 
-Kind = Literal["rate", "start", "batch", "clip", "method", "fresh"]
+Kind = Literal["rate", "start", "batch", "clip", "method", "fresh", "network"]
 # Other rates are tried at these multiples of a run's own.
 RATES = (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)
 # Rates of the adaptive method tried beside, as shares of the typical size of a parameter.
@@ -27,8 +27,8 @@ _BATCH_FACTOR = 16
 class Sibling(NamedTuple):
     """A run beside another.
 
-    kind: what is changed: the rate, the start, the size of the batch, a clipped gradient, the method, or a fresh start
-    in place of a warm one.  change: the rate's or the batch's multiple; the seed of another start.
+    kind: what is changed: the rate, the start, the size of the batch, a clipped gradient, the method, a fresh start in
+    place of a warm one, or the network.  change: the rate's or the batch's multiple; the seed of another start.
     late: its training loss late on, infinite where it diverged.  watched: its lowest watched loss.
     last: its last parameters, where they are at hand.
     """
@@ -125,11 +125,24 @@ class Nursery:
         clipped = replace(own, transforms=(*own.transforms, ClipByGlobalNorm(limit)))
         return self._trained("clip", limit, Trial(optimizer=clipped))
 
+    def shallower(self) -> Sibling:
+        """A network of one hidden layer of relu in place of this one, by Adam at its usual rate."""
+        loss = self.instance.loss
+        assert isinstance(loss, NetworkLoss)
+        like = fresh_start(self.instance, self.run.seed)
+        network = Network(loss.network.hidden[:1], "relu")
+        init = NetworkInit(network, like[0].weights.shape[0], like[-1].weights.shape[1])
+        instance = self.instance._replace(init=init, loss=NetworkLoss(network, loss.loss))
+        settings = replace(self.run.settings, epochs=self.epochs)
+        changed = Trial(optimizer=optimizer("adam", 1e-2), settings=settings)
+        return as_sibling(trial(replace(self.run, warm=None), instance, changed), "network", 1.0)
+
     def adaptive(self) -> list[Sibling]:
         """By Adam, at rates that follow from the size of the parameters."""
         size = typical_size(fresh_start(self.instance, self.run.seed) if self.run.warm is None else self.run.warm)
+        made = self.run.optimizer if self.run.optimizer.name == "adam" else optimizer("adam")
         rates = [share * size for share in _ADAPTIVE]
-        return [self._trained("method", rate, Trial(optimizer=optimizer("adam", rate))) for rate in rates]
+        return [self._trained("method", rate, Trial(optimizer=made.with_learning_rate(rate))) for rate in rates]
 
     def _trained(self, kind: Kind, change: float, changed: Trial) -> Sibling:
         settings = replace(self.run.settings, epochs=self.epochs)

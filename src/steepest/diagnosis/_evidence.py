@@ -14,7 +14,7 @@ from ..losses import LOSSES
 from ..problems import NetworkLoss
 from ..training import Run
 from . import _probes as probes
-from ._beside import Levels, Nursery, Sibling, as_sibling
+from ._beside import Levels, Nursery, Sibling, as_sibling, standard_start
 from ._gradient_noise import gradient_noise
 from ._record import Record, Snapshot, layers_of, medians, record
 from ._spectrum import Spectrum, spectrum
@@ -23,11 +23,17 @@ from ._units import LayerUnits, layer_units
 
 # A Hessian of so many parameters is formed whole; a larger one is asked at both ends.
 _EXACT = 200
-_LANCZOS_STEPS = 60
+_LANCZOS_STEPS = 50
 # Rows whose single gradients say how noisy a minibatch's is.
 _NOISE_ROWS = 256
 # Steps whose median a spike is told from.
 _BEFORE = 20
+# Rates of a run that diverges at all the usual smaller ones.
+_FAR_SLOWER = (1e-3, 1e-4, 1e-5, 1e-6)
+# A loss no lower than so much of the best constant's is none that was learned.
+_STUCK = 0.9
+# Starts from which other basins are looked for, at so many distances.
+_BASINS = 16
 # A run that ends this near to the best beside it needs no further explanation by more runs.
 _NEAR = 0.02
 
@@ -75,6 +81,7 @@ class _Gathering:
     away: float = 0.0
     before: Snapshot | None = None
     quickest: Any = None
+    reachable: float = math.inf
 
     @property
     def loss(self) -> Any:
@@ -84,12 +91,22 @@ class _Gathering:
     def end(self) -> Snapshot:
         return self.record.last_finite
 
+    @property
+    def small(self) -> bool:
+        """Whether there are so few parameters that much can be asked."""
+        return sum(np.size(leaf) for leaf in jax.tree.leaves(self.end.parameters)) <= _EXACT
+
     def lowest_losses(self) -> tuple[float, float]:
-        """The lowest training and watched losses of the run and all its siblings."""
+        """The lowest training and watched losses of the run, all its siblings, and the quasi-Newton method."""
         every = [self.own, *self.siblings]
         late = [one.late for one in every if math.isfinite(one.late)]
         watched = [one.watched for one in every if math.isfinite(one.watched)]
-        return min(late, default=0.0), min(watched, default=0.0)
+        lowest = min(late, default=0.0)
+        if math.isfinite(self.reachable):
+            # Of a loss without a lowest value the method goes down as far as it is let: that is no measure.
+            way = max(self.levels.start - lowest, abs(lowest), 1e-12) if math.isfinite(self.levels.start) else math.inf
+            lowest = min(lowest, self.reachable) if lowest - self.reachable <= 1e3 * way else lowest
+        return lowest, min(watched, default=0.0)
 
     def gain(self, others: Sequence[Sibling]) -> float:
         """The most that any of these gets below the run."""
@@ -112,6 +129,7 @@ def gather(
     took = time.perf_counter() - began
     gathering = _begun(run, recorded, _epochs(run, took, seconds))
     gathering.siblings += siblings
+    _reachable(gathering)
     say("other rates and starts")
     _rates_and_starts(gathering)
     say("its path")
@@ -151,13 +169,27 @@ def _begun(run: Run, recorded: Record, epochs: int) -> _Gathering:
     return _Gathering(run, recorded, levels, own, Nursery(run, instance, epochs), batch)
 
 
+def _reachable(g: _Gathering) -> None:
+    """How low the loss can be had at all: by a quasi-Newton method from the start, and from where the run ended."""
+    begun = g.record.snapshots[0].parameters
+    found = probes.quasi_newton(g.loss, begun, g.batch)
+    g.quickest = Sibling("method", 0.0, found.loss, found.loss, found.parameters)
+    on = probes.quasi_newton(g.loss, g.end.parameters, g.batch)
+    g.numbers["loss a quasi-Newton method goes on to"] = on.loss
+    g.reachable = min(found.loss, on.loss)
+
+
 def _rates_and_starts(g: _Gathering) -> None:
     known = {one.kind for one in g.siblings}
     if "rate" not in known:
         g.siblings += g.nursery.rates()
+    slower = [one for one in g.siblings if one.kind == "rate" and one.change < 1]
+    if not math.isfinite(g.own.late) and not any(math.isfinite(one.late) for one in slower):
+        g.siblings += g.nursery.rates(_FAR_SLOWER)
     if "start" not in known:
-        small = sum(np.size(leaf) for leaf in jax.tree.leaves(g.end.parameters)) <= _EXACT
-        g.siblings += g.nursery.starts(6 if small else 2)
+        g.siblings += g.nursery.starts(6 if g.small else 2)
+    if g.small:
+        _basins(g)
     rates = [one for one in g.siblings if one.kind == "rate"]
     starts = [one for one in g.siblings if one.kind == "start"]
     g.numbers |= {
@@ -181,6 +213,40 @@ def _rates_and_starts(g: _Gathering) -> None:
     g.numbers["least change of rate that gains"] = min(
         (one.change for one in lower), key=lambda f: abs(math.log(f)), default=1.0
     )
+
+
+def _basins(g: _Gathering) -> None:
+    """Other basins, found by a quasi-Newton method from starts around this one, near and far."""
+    begun = g.record.snapshots[0].parameters
+    far = probes.reach(g.end.parameters, begun)
+    flat, unravel = probes.flattened(begun)
+    random, found = np.random.default_rng(0), []
+    for number in range(_BASINS):
+        drawn = random.standard_normal(flat.size)
+        at = flat + (0.5 + 1.5 * number / _BASINS) * far * drawn / np.linalg.norm(drawn)
+        found.append(probes.quasi_newton(g.loss, unravel(at), g.batch, iterations=100))
+    best = min(found, key=lambda one: one.loss if math.isfinite(one.loss) else math.inf)
+    lowest = g.lowest_losses()[0]
+    if not math.isfinite(best.loss) or lowest - best.loss > 1e3 * max(g.levels.start - lowest, abs(lowest), 1e-12):
+        return
+    g.reachable = min(g.reachable, best.loss)
+    span = _span(g)
+    g.numbers["gain of another basin"] = (g.own.late - best.loss) / span if math.isfinite(g.own.late) else 1.0
+    g.numbers["basins that gain"] = float(np.mean([g.own.late - one.loss > 0.1 * span for one in found]))
+    to, _ = probes.flattened(best.parameters)
+    slope = probes.slope(g.loss, begun, g.batch)
+    went, _ = probes.flattened(g.end.parameters)
+    g.numbers["slope's angle to the better basin"] = _cosine(-slope, to - flat)
+    g.numbers["way's angle to the better basin"] = _cosine(went - flat, to - flat)
+    first = np.linalg.norm(to - flat)
+    g.numbers["distance to the better basin, of the start's"] = (
+        float(np.linalg.norm(to - went) / first) if first > 0 else math.nan
+    )
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / size if size > 0 and math.isfinite(size) else math.nan
 
 
 def _path(g: _Gathering) -> None:
@@ -259,7 +325,7 @@ def _ends(g: _Gathering) -> None:
     last, steepest = finite[-1], max(one.norm for one in finite)
     if not jax.tree.leaves(g.record.instance.train):
         steepest = max(steepest, numbers.get("largest gradient before", 0.0))
-    best = min((one for one in g.siblings if one.last is not None), key=lambda one: one.late, default=None)
+    best = _better(g)
     numbers["gradient at the end"] = last.norm / steepest if steepest > 0 else 0.0
     numbers["gradient to begin with"] = points[0].norm / steepest if steepest > 0 else 0.0
     numbers["loss at the end"] = last.loss
@@ -272,27 +338,27 @@ def _ends(g: _Gathering) -> None:
                 sizes[0] / sizes[-1] if sizes[-1] > 0 else math.nan
             )
             numbers[f"least layer's gradient, {name}"] = min(sizes) / largest if largest > 0 else 0.0
-    if best is not None and g.gain([best]) > _NEAR:
+    if best is not None and _alike(best, g.end.parameters):
         numbers["gradient at the end, of a better run's"] = last.norm / max(steepest, _steepest_of(g, best))
     else:
         numbers["gradient at the end, of a better run's"] = numbers["gradient at the end"]
     _units(g)
 
 
-def _steepest_of(g: _Gathering, better: Sibling) -> float:
-    """The largest gradient on the straight way from the start to where a better run ended."""
+def _steepest_of(g: _Gathering, better: Any) -> float:
+    """The largest gradient on the straight way from the start to where a better run ended, *better*."""
     begun = g.record.snapshots[0].parameters
     shares = np.linspace(0, 1, 9)
-    ways = [jax.tree.map(lambda a, b, s=s: (a + s * (b - a)).astype(a.dtype), begun, better.last) for s in shares]
+    ways = [jax.tree.map(lambda a, b, s=s: (a + s * (b - a)).astype(a.dtype), begun, better) for s in shares]
     norms = [probes.look(g.loss, one, g.batch).norm for one in ways]
     return max((norm for norm in norms if math.isfinite(norm)), default=0.0)
 
 
 def _units(g: _Gathering) -> None:
     numbers, loss = g.numbers, g.loss
-    columns = np.asarray(probes.zero_columns(g.end.parameters, g.batch, loss=loss))
+    columns = probes.look(loss, g.end.parameters, g.batch).idle
     numbers["idle units"] = float(columns[:-1].max()) if len(columns) > 1 else 0.0
-    begun = np.asarray(probes.zero_columns(g.record.snapshots[0].parameters, g.batch, loss=loss))
+    begun = probes.look(loss, g.record.snapshots[0].parameters, g.batch).idle
     numbers["idle units to begin with"] = float(begun[:-1].max()) if len(begun) > 1 else 0.0
     if not isinstance(loss, NetworkLoss) or not loss.network.hidden:
         return
@@ -321,28 +387,39 @@ def _curvature(g: _Gathering) -> None:
     """Both ends of the spectrum where it ended, what lies along the lowest, and how near steps are to instability."""
     numbers, end = g.numbers, g.end
     begun = g.record.snapshots[0].parameters
-    far = probes.reach(end.parameters, begun)
-    g.away = far
-    try:
-        found = _spectrum(g, end.parameters)
-    except InputError as error:
-        g.missing.append(str(error))
-    else:
+    better = _better(g)
+    far = max([probes.reach(one, begun) for one in (end.parameters, *([better] if better is not None else []))])
+    g.away, span = far, _span(g)
+    found = _spectrum(g, end.parameters)
+    here = probes.look(g.loss, end.parameters, g.batch).loss
+    if found is not None:
         g.lowest = found.lowest_vector
         size = max(abs(found.lowest), abs(found.highest), 1e-30)
         numbers["lowest curvature"] = found.lowest / size
         numbers["residual"] = found.lowest_residual / size
         numbers["condition"] = _spread(found)
-        span = _span(g)
-        here = probes.look(g.loss, end.parameters, g.batch).loss
         least = probes.fall(g.loss, end.parameters, found.lowest_vector, g.batch, far)
         numbers["fall along the lowest curvature"] = (here - least.loss) / span
         numbers["rise around"] = float(np.median(probes.rises(g.loss, end.parameters, g.batch, 0.1 * far))) / span
         numbers["gradient's share along the highest curvature"] = found.gradient
-    for name, place in (
-        ("to begin with", g.record.snapshots[1 if len(g.record.snapshots) > 1 else 0]),
-        ("at the end", end),
-    ):
+        others = [size]
+        for place in _places(g):
+            other = _spectrum(g, place.parameters)
+            if other is not None:
+                others.append(max(abs(other.lowest), abs(other.highest), 1e-30))
+        numbers["spread of the curvature along the path"] = max(others) / min(others)
+        numbers["curvature at the end, of the path's"] = size / max(others)
+        elsewhere = None if better is None else _spectrum(g, better)
+        if elsewhere is not None:
+            there = max(abs(elsewhere.lowest), abs(elsewhere.highest), 1e-30)
+            numbers["curvature at the end, of a better run's"] = size / max(there, *others)
+    on = numbers["loss a quasi-Newton method goes on to"]
+    numbers["gain of going on"] = (here - on) / max(span, here - on)
+    places = {
+        "at the start": g.record.snapshots[0],
+        "to begin with": g.record.snapshots[min(1, len(g.record.snapshots) - 1)],
+    }
+    for name, place in {**places, "at the end": end}.items():
         numbers[f"sharpness of its limit, {name}"] = _sharp(g, place)
     step = _last_step(g)
     if step is not None:
@@ -355,8 +432,32 @@ def _span(g: _Gathering) -> float:
     return max(begun - lowest, 1e-7 * max(abs(begun), abs(lowest)), 1e-12) if math.isfinite(begun) else 1.0
 
 
-def _spectrum(g: _Gathering, parameters: Any) -> Spectrum:
-    return spectrum(g.loss, parameters, g.batch, steps=_LANCZOS_STEPS, exact=_EXACT)
+def _better(g: _Gathering) -> Any:
+    """Where the lowest of all ended, if that is a good deal lower than the run did; else None."""
+    ends = [one for one in (*g.siblings, g.quickest) if one.last is not None and math.isfinite(one.late)]
+    ends = [one for one in ends if _alike(one.last, g.end.parameters)]
+    best = min(ends, key=lambda one: one.late, default=None)
+    return best.last if best is not None and not g.own.late - best.late <= _NEAR * _span(g) else None
+
+
+def _places(g: _Gathering) -> list[Snapshot]:
+    """Where the curvature is looked at beside the end: the start, and either side of a spike."""
+    whole = [
+        one for one in g.record.snapshots if all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one.parameters))
+    ]
+    if not whole:
+        return []
+    epochs = [one.epoch for one in whole]
+    at = epochs.index(g.before.epoch) if g.before is not None and g.before.epoch in epochs else 0
+    return [whole[place] for place in sorted({0, at, min(at + 1, len(whole) - 1)})]
+
+
+def _spectrum(g: _Gathering, parameters: Any) -> Spectrum | None:
+    try:
+        return spectrum(g.loss, parameters, g.batch, steps=_LANCZOS_STEPS, exact=_EXACT)
+    except InputError as error:
+        g.missing.append(str(error))
+        return None
 
 
 def _spread(found: Spectrum) -> float:
@@ -373,7 +474,9 @@ def _spread(found: Spectrum) -> float:
 
 def _sharp(g: _Gathering, place: Snapshot) -> float:
     try:
-        found = sharpness(g.loss, (place.parameters, place.state), g.batch, g.run.optimizer, steps=20, exact=_EXACT)
+        found = sharpness(
+            g.loss, (place.parameters, place.state), g.batch, g.run.optimizer, steps=_LANCZOS_STEPS, exact=_EXACT
+        )
     except InputError:
         return math.nan
     return math.nan if found is None else found.ratio
@@ -416,10 +519,11 @@ def _noise(g: _Gathering) -> None:
 def _changed(g: _Gathering) -> None:
     """Runs with one thing changed, where the run is not as good as the best beside it, or a number asks for them."""
     numbers, nursery = g.numbers, g.nursery
-    troubled = not numbers["gain of any"] <= _NEAR
+    stuck = numbers["loss late on, of the best constant's"] > _STUCK
+    troubled = not numbers["gain of any"] <= _NEAR or stuck
     stochastic = bool(jax.tree.leaves(g.record.instance.train))
-    batch = probes.probe_rows(g.record.instance)
     if g.run.warm is not None:
+        numbers["weights to begin with, of fresh ones"] = _growth(g)
         fresh = nursery.fresh(3)
         g.siblings += fresh
         numbers["gain of a fresh start"] = medians([g.gain([one]) for one in fresh])
@@ -440,17 +544,16 @@ def _changed(g: _Gathering) -> None:
         clipped = nursery.clipped(max(limit, 1e-12))
         g.siblings.append(clipped)
         numbers["gain of clipping"] = g.gain([clipped])
-    small = sum(np.size(leaf) for leaf in jax.tree.leaves(g.end.parameters)) <= _EXACT
-    if troubled or small:
+    if troubled or g.small:
         adaptive = nursery.adaptive()
         g.siblings += adaptive
         numbers["gain of an adaptive method"] = g.gain(adaptive)
-        found = probes.quasi_newton(g.loss, g.record.snapshots[0].parameters, batch)
-        newton = Sibling("method", 0.0, found.loss, math.inf if g.levels.held_out else found.loss, found.parameters)
-        numbers["gain of a quasi-Newton method"] = (g.own.late - found.loss) / max(
-            _span(g), g.own.late - found.loss, 1e-12
-        )
-        g.quickest = newton
+    below = g.own.late - g.quickest.late
+    numbers["gain of a quasi-Newton method"] = below / max(_span(g), below) if math.isfinite(below) else 1.0
+    if troubled and isinstance(g.loss, NetworkLoss) and len(g.loss.network.hidden) > 1:
+        shallow = nursery.shallower()
+        g.siblings.append(shallow)
+        numbers["gain of a shallower network"] = g.gain([shallow])
     numbers["gain of any"] = g.gain(g.siblings)
 
 
@@ -463,6 +566,15 @@ def _reinitialised(g: _Gathering) -> bool:
     if isinstance(loss, NetworkLoss) and loss.network.scale != 1:
         return True
     return numbers["gain of any"] > _NEAR or numbers["diverged"] > 0
+
+
+def _growth(g: _Gathering) -> float:
+    """The largest ratio, over its matrices, of a start's typical size and a fresh one's; either way round."""
+    fresh = standard_start(g.record.instance, g.run, g.run.seed)
+    pairs = zip(jax.tree.leaves(g.record.snapshots[0].parameters), jax.tree.leaves(fresh), strict=True)
+    sizes = [(np.sqrt(np.mean(np.square(a))), np.sqrt(np.mean(np.square(b)))) for a, b in pairs if np.ndim(a) >= 2]
+    ratios = [float(a / b) for a, b in sizes if b > 0]
+    return max(ratios, default=math.nan)
 
 
 def _better_basin(g: _Gathering) -> None:
@@ -485,6 +597,12 @@ def _better_basin(g: _Gathering) -> None:
     )
     norms = [_apart(one.parameters, jax.tree.map(np.zeros_like, one.parameters)) for one in g.record.snapshots]
     numbers["growth of the parameters"] = norms[-1] / norms[0] if norms[0] > 0 else math.inf
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether a tree is finite and of the other's shapes."""
+    shapes = [jax.tree.map(np.shape, tree) for tree in (one, other)]
+    return shapes[0] == shapes[1] and all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one))
 
 
 def _apart(one: Any, other: Any) -> float:

@@ -1,6 +1,7 @@
 """Questions put to the loss itself: what lies along a direction, and where a parabola's method gets from the start."""
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from ._spectrum import Loss
 
 # Rows that a probe looks at, evenly spaced; the ends of a spectrum differ little on more.
 _ROWS = 2048
+# Lengths that are asked for at once.
+_TOGETHER = 26
 # Lengths of a probe's steps, as shares of how far the parameters are from 0 and from where they began.
 _LENGTHS = tuple(np.geomspace(1e-3, 1.0, 10).tolist())
 
@@ -33,10 +36,14 @@ def some_rows(instance: Instance, most: int) -> Any:
 
 
 class Point(NamedTuple):
-    """The loss at some parameters and the norms of its gradient, array by array, (arrays,)."""
+    """The loss at some parameters and the norms of its gradient, array by array, (arrays,).
+
+    idle: for each matrix, (inputs, outputs), the share of its columns whose gradient is 0 in every entry.
+    """
 
     loss: float
     gradients: np.ndarray
+    idle: np.ndarray
 
     @property
     def norm(self) -> float:
@@ -46,27 +53,22 @@ class Point(NamedTuple):
 
 def look(loss: Loss, parameters: Any, batch: Any) -> Point:
     """Loss and gradient at a point, over all the rows given."""
-    value, norms = _look(parameters, batch, loss=loss)
-    return Point(float(value), np.asarray(norms, np.float64))
+    value, slope = _slope(parameters, batch, loss=loss)
+    leaves = [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(slope)]
+    idle = [float((leaf == 0).all(axis=tuple(range(leaf.ndim - 1))).mean()) for leaf in leaves if leaf.ndim >= 2]
+    return Point(float(value), np.array([np.linalg.norm(leaf) for leaf in leaves]), np.array(idle))
 
 
 @partial(jax.jit, static_argnames="loss")
-def _look(parameters: Any, batch: Any, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
-    value, gradients = jax.value_and_grad(loss)(parameters, batch)
-    return value, jnp.stack([jnp.linalg.norm(jnp.ravel(leaf)) for leaf in jax.tree.leaves(gradients)])
-
-
-@partial(jax.jit, static_argnames="loss")
-def zero_columns(parameters: Any, batch: Any, *, loss: Loss) -> jax.Array:
-    """For each matrix, (inputs, outputs), the share of its columns whose gradient is 0 in every entry: idle units."""
-    gradients = jax.tree.leaves(jax.grad(loss)(parameters, batch))
-    shares = [jnp.mean(jnp.all(leaf == 0, axis=tuple(range(leaf.ndim - 1)))) for leaf in gradients if leaf.ndim >= 2]
-    return jnp.stack(shares) if shares else jnp.zeros(0)
+def _slope(parameters: Any, batch: Any, *, loss: Loss) -> tuple[jax.Array, Any]:
+    return jax.value_and_grad(loss)(parameters, batch)
 
 
 def along(loss: Loss, parameters: Any, direction: Any, batch: Any, lengths: Any) -> np.ndarray:
     """The loss at parameters + length * direction for each length, (lengths,); infinite where it is not finite."""
-    found = np.asarray(_along(parameters, direction, batch, jnp.asarray(lengths, jnp.float32), loss=loss), np.float64)
+    room = np.zeros(max(_TOGETHER, len(lengths)), np.float32)  # of one shape, so that one program serves all
+    room[: len(lengths)] = lengths
+    found = np.asarray(_along(parameters, direction, batch, room, loss=loss), np.float64)[: len(lengths)]
     return np.where(np.isfinite(found), found, np.inf)
 
 
@@ -138,6 +140,17 @@ def trivial_loss(instance: Instance) -> float:
     return float(jnp.mean(LOSSES[name](jnp.asarray(outputs), jnp.asarray(y))))
 
 
+def flattened(parameters: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
+    """Parameters as one float64 vector, and the way back, to their own dtypes."""
+    flat, unravel = ravel_pytree(jax.tree.map(jnp.asarray, parameters))
+    return np.asarray(flat, np.float64), lambda vector: unravel(jnp.asarray(vector, flat.dtype))
+
+
+def slope(loss: Loss, parameters: Any, batch: Any) -> np.ndarray:
+    """The gradient as one float64 vector."""
+    return flattened(_slope(parameters, batch, loss=loss)[1])[0]
+
+
 class Descent(NamedTuple):
     """Where a quasi-Newton method gets from a start: the loss, and the parameters."""
 
@@ -152,16 +165,11 @@ def quasi_newton(loss: Loss, start: Any, batch: Any, *, iterations: int = 200) -
     flat, unravel = ravel_pytree(start)
 
     def told(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = _flat_slope(unravel(jnp.asarray(vector, flat.dtype)), batch, loss=loss)
+        value, slope = _slope(unravel(jnp.asarray(vector, flat.dtype)), batch, loss=loss)
         if not np.isfinite(value):
             return 1e30, np.zeros(len(vector))
-        return float(value), np.asarray(slope, np.float64)
+        flattened = [np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(slope)]
+        return float(value), np.concatenate(flattened)
 
     found = minimize(told, np.asarray(flat, np.float64), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
     return Descent(float(found.fun), jax.tree.map(np.asarray, unravel(jnp.asarray(found.x, flat.dtype))))
-
-
-@partial(jax.jit, static_argnames="loss")
-def _flat_slope(parameters: Any, batch: Any, *, loss: Loss) -> tuple[jax.Array, jax.Array]:
-    value, slope = jax.value_and_grad(loss)(parameters, batch)
-    return value, ravel_pytree(slope)[0]

@@ -1,6 +1,7 @@
 """The Hessian of a loss at a point: both ends of its spectrum and its density, exactly or by Lanczos."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +19,14 @@ Product = Callable[[jax.Array], jax.Array]  # the Hessian times a vector, (param
 # So many parameters have a dense Hessian of 36 MB, whose eigenvalues take a few seconds.
 EXACT = 3000
 _STEPS = 80
+# What the basis may hold: 2 GB.
+_MOST_NUMBERS = 2**29
+_NO_SECOND = (
+    "The loss has no second derivative at these parameters, or none that is finite: there is a kink, an overflow, or a "
+    "gradient of one's own that JAX cannot differentiate. What needs only the gradient can still be told."
+)
+# Of what JAX says where a gradient was written by hand or computed elsewhere.
+_UNDERIVED = ("forward-mode", "custom_vjp", "callback", "JVP", "jvp")
 # Beside the largest coefficient so far, a coefficient that small is rounding: the space is spent.
 _SPENT = 1e-6
 
@@ -84,18 +93,40 @@ def spectrum(
     flat, unravel = ravel_pytree(parameters)
     if not flat.size:
         raise InputError("The parameters are empty, so that there is no Hessian. Give at least one array.")
-    point = _Point(parameters, batch, scale)
+    # Without a scale that of ones, so that one program serves both.
+    point = _Point(parameters, batch, jax.tree.map(jnp.ones_like, parameters) if scale is None else scale)
     value, slope = _value_and_slope(point, loss=loss)
     if not np.isfinite(value):
         raise InputError(f"The loss is {value} at these parameters, so that it has no curvature to measure.")
     slope = np.asarray(slope, np.float64)
-    if flat.size <= exact:
-        found = _whole(np.asarray(_dense(point, loss=loss), np.float64), slope)
-    else:
-        starts = jax.random.normal(jax.random.key(seed), (probes, flat.size), flat.dtype)
-        found = _estimated([_probed(loss, point, start, min(steps, flat.size)) for start in starts], slope)
+    with _explained():
+        if flat.size <= exact:
+            found = _whole(np.asarray(_dense(point, loss=loss), np.float64), slope)
+        else:
+            _check_room(flat.size, steps)
+            starts = jax.random.normal(jax.random.key(seed), (probes, flat.size), flat.dtype)
+            found = _estimated([_probed(loss, point, start, min(steps, flat.size)) for start in starts], slope)
     lowest, highest = (unravel(jnp.asarray(vector, flat.dtype)) for vector in (found.pop("low"), found.pop("high")))
     return Spectrum(lowest_vector=lowest, highest_vector=highest, parameters=flat.size, **found)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what JAX says of a loss that cannot be differentiated twice into an InputError."""
+    try:
+        yield
+    except (TypeError, NotImplementedError, ValueError) as error:
+        if isinstance(error, InputError) or not any(word in str(error) for word in _UNDERIVED):
+            raise
+        raise InputError(_NO_SECOND) from error
+
+
+def _check_room(size: int, steps: int) -> None:
+    if size * steps > _MOST_NUMBERS:
+        raise InputError(
+            f"{steps} Lanczos vectors of {size:,} parameters do not fit in memory. Ask for {_MOST_NUMBERS // size} "
+            "steps or fewer; what needs only the gradient can be told as it is."
+        )
 
 
 class _Point(NamedTuple):
@@ -111,18 +142,17 @@ def _value_and_slope(point: _Point, *, loss: Loss) -> tuple[jax.Array, jax.Array
     """The loss and its gradient, scaled, (parameters,)."""
     value, slope = jax.value_and_grad(loss)(point.parameters, point.batch)
     flat = ravel_pytree(slope)[0]
-    return value, flat if point.scale is None else ravel_pytree(point.scale)[0] * flat
+    return value, ravel_pytree(point.scale)[0] * flat
 
 
 def _product(loss: Loss, point: _Point) -> Product:
     """The Hessian, scaled from both sides, times a vector."""
     flat, unravel = ravel_pytree(point.parameters)
-    factor = None if point.scale is None else ravel_pytree(point.scale)[0]
+    factor = ravel_pytree(point.scale)[0]
 
     def product(vector: jax.Array) -> jax.Array:
-        along = vector if factor is None else factor * vector
-        turned = jax.jvp(jax.grad(lambda at: loss(unravel(at), point.batch)), (flat,), (along,))[1]
-        return turned if factor is None else factor * turned
+        slope = jax.grad(lambda at: loss(unravel(at), point.batch))
+        return factor * jax.jvp(slope, (flat,), (factor * vector,))[1]
 
     return product
 
@@ -214,10 +244,7 @@ def _ritz(diagonal: np.ndarray, beside: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _check_finite(values: np.ndarray) -> None:
     if not np.isfinite(values).all():
-        raise InputError(
-            "The second derivative of the loss is not finite at these parameters: there is a kink, an overflow, or no "
-            "second derivative. What needs only the gradient can still be told."
-        )
+        raise InputError(_NO_SECOND)
 
 
 def _share(slope: np.ndarray, vector: np.ndarray) -> float:
