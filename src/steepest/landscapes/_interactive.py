@@ -6,6 +6,7 @@ import numpy as np
 
 from ..pictures import FAINT, FONT, INK, PAPER, QUIET, Style, embedded, looks, number, page
 from ._landscape import Between, Landscape, Path
+from ._words import place
 
 _HEIGHT = 440
 # The colours of heights, as in print.
@@ -190,7 +191,7 @@ def _tables(seen: Landscape) -> list[_Table]:
         head += [] if whole else ["on the plane there", "furthest from the plane"]
         rows = []
         for path in seen.paths:
-            places = [f"({number(path.along[i])}, {number(path.across[i])})" for i in (0, -1)]
+            places = [place(seen, path.along[i], path.across[i]) for i in (0, -1)]
             row = [path.name, str(int(path.steps[-1])), *places, number(path.losses[-1], 4)]
             rows.append(row + ([] if whole else [number(path.on_plane[-1], 4), number(float(path.off_plane.max()))]))
         tables.append(_Table("Paths", head, rows))

@@ -50,7 +50,7 @@ class Point:
     eigenvalues: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Landscape(Picture):
     """A loss over a plane.
 
@@ -118,7 +118,7 @@ class Landscape(Picture):
         return frames(self) if self.paths else super().frames()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Between(Picture):
     """The loss on the straight way between two solutions, and a quarter beyond each.
 

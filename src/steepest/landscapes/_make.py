@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 
 from ..errors import InputError, unknown
 from ..optimizer import Optimizer, optimizer
-from ..problems import Instance, check_minimised, start
+from ..problems import Instance, NetworkProblem, check_minimised, start
 from ..rules import Rule
 from ..training import Run, Settings, Training
 from ._landscape import Between, Landscape
@@ -17,7 +17,7 @@ from ._planes import DIRECTIONS, interpolation, slice_of, whole
 from ._walk import Told, Way, followed, replayed, walk
 
 _POINTS, _STEPS, _ROWS = 101, 300, 1000
-# Of so few parameters every step is kept; larger problems are trained and looked at once an epoch.
+# Of so few parameters every step is kept; larger problems and networks are trained and looked at once an epoch.
 _FEW = 64
 Trained = Optimizer | Rule | str | Run
 
@@ -118,7 +118,7 @@ def _way(one: Trained, asked: _Asked) -> Way:
         _check_shape(one, start(asked.instance.init, asked.seed)[0])
         (own,) = one.problem.instances([one.seed])
         return replayed(one, own, told=asked.watch)
-    if asked.size <= _FEW:
+    if asked.size <= _FEW and not isinstance(asked.problem, NetworkProblem):
         return walk(
             asked.problem, one, asked.steps, instance=asked.instance, batch_size=asked.batch_size, seed=asked.seed
         )

@@ -135,7 +135,8 @@ def followed(training: Training, epochs: int, *, told: Told | None = None) -> Wa
     """The way of a training: its parameters after every epoch, or after 200 evenly spaced ones.
 
     Of a network so large that those would not fit into 256 MB there are fewer.
-    told: hears how many points are known, and of how many. Raises InputError where fewer than two are finite.
+    told: hears how many points are known, and of how many. Where it diverges they end before.
+    Raises InputError where fewer than two are left.
     """
     size = sum(leaf.size for leaf in jax.tree.leaves(training.parameters))
     count = int(np.clip(_MOST_NUMBERS // max(1, size), 2, _MOST_POINTS))
@@ -144,7 +145,7 @@ def followed(training: Training, epochs: int, *, told: Told | None = None) -> Wa
     for place, stop in enumerate(stops):
         training.go(int(stop))
         at = jax.tree.map(np.array, training.parameters)
-        if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(at)):
+        if _lost(training, at):
             break
         steps.append(training.epoch)
         points.append(at)
@@ -154,12 +155,18 @@ def followed(training: Training, epochs: int, *, told: Told | None = None) -> Wa
             break
     if len(points) < 2:
         raise InputError(
-            "The run's parameters are not finite after its first epoch, so that it has no way to draw. Fit it again "
-            "with a smaller learning rate."
+            "The run diverged in its first epoch, so that it has no way to draw. Fit it again with a smaller learning "
+            "rate."
         )
     run = training.run()
     name, rate = run.optimizer.name, run.optimizer.learning_rate
     return Way(proper_name(name), name, rate, np.array(steps), points, run.status == "diverged", by_epoch=True)
+
+
+def _lost(training: Training, at: Any) -> bool:
+    """Whether a training has diverged, or left what is finite."""
+    finite = all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(at))
+    return not finite or (training.ended and training.run().status == "diverged")
 
 
 def named_apart(ways: Sequence[Way]) -> list[str]:

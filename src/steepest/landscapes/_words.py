@@ -34,8 +34,17 @@ def _scale(seen: Landscape) -> str:
     high = number(float(found.max())) if found.size else "∞"
     along, across, low = seen.slice.lowest
     on = " on a logarithmic scale above the lowest" if seen.heights.logarithmic else ""
-    where = f"({number(along)}, {number(across)})"
+    where = place(seen, along, across)
     return f"Heights ({seen.loss}) are drawn{on}; on the grid they go from {number(low)} at {where} to {high}."
+
+
+def place(seen: Landscape, along: float, across: float) -> str:
+    """A point of the plane; what is next to nothing beside the plane's width is 0."""
+    told = [
+        number(0.0 if abs(at) < 1e-4 * np.ptp(axis) else float(at))
+        for at, axis in zip((along, across), _ends(seen), strict=True)
+    ]
+    return f"({', '.join(told)})"
 
 
 def _explained(seen: Landscape) -> str:
@@ -64,7 +73,7 @@ def _points(points: Iterable[Point]) -> list[str]:
 
 def of_path(seen: Landscape, path: Path) -> str:
     """One path: from where, to where, how low."""
-    begun, ended = (f"({number(path.along[i])}, {number(path.across[i])})" for i in (0, -1))
+    begun, ended = (place(seen, path.along[i], path.across[i]) for i in (0, -1))
     count = int(path.steps[-1])
     steps = f"{count} {seen.counted}{'' if count == 1 else 's'}"
     if path.diverged:
