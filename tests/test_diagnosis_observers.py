@@ -152,6 +152,9 @@ def test_what_has_no_second_derivative_still_tells_the_rest():
 
 
 def test_a_glance_tells_of_jumps():
-    run = st.fit(functions.cliff(), st.SGD(1.9), epochs=40, patience=None)
-    seen = record(run).seen
-    assert "jumped" in glance(seen) or "not finite" in glance(seen)
+    seen = record(st.fit(functions.booth(), st.SGD(0.01), epochs=20, patience=None)).seen
+    assert "jumped" not in glance(seen)
+    jumped = seen._replace(gradients=np.where(np.arange(20)[:, None] == 15, 1e4, 1.0) * np.ones_like(seen.gradients))
+    assert "jumped 100-fold" in glance(jumped)
+    lost = seen._replace(gradients=np.full_like(seen.gradients, np.nan))
+    assert "not finite" in glance(lost)

@@ -99,7 +99,7 @@ def spectrum(
     if not np.isfinite(value):
         raise InputError(f"The loss is {value} at these parameters, so that it has no curvature to measure.")
     slope = np.asarray(slope, np.float64)
-    with _explained():
+    with derivable():
         if flat.size <= exact:
             found = _whole(np.asarray(_dense(point, loss=loss), np.float64), slope)
         else:
@@ -111,8 +111,8 @@ def spectrum(
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what JAX says of a loss that cannot be differentiated twice into an InputError."""
+def derivable() -> Iterator[None]:
+    """Turn what JAX says of a loss that cannot be differentiated forward, or twice, into an InputError."""
     try:
         yield
     except (TypeError, NotImplementedError, ValueError) as error:

@@ -12,6 +12,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from ..errors import InputError
+from ._spectrum import derivable
 
 # A weight is one over a variance; where rows agree to rounding, that of rounding.
 _LEAST_VARIANCE = 1e-14
@@ -53,7 +54,8 @@ def step_curvature(loss: Callable[[Any, Any], jax.Array], parameters: Any, step:
     length = float(jnp.linalg.norm(ravel_pytree(step)[0]))
     if not (math.isfinite(length) and length > 0):
         raise InputError(f"The step has the length {length:g}; a step of some finite length can be measured.")
-    ends = [np.asarray(one, np.float64) for one in _ends(loss, parameters, step, batch, jnp.float32(length))]
+    with derivable():
+        ends = [np.asarray(one, np.float64) for one in _ends(loss, parameters, step, batch, jnp.float32(length))]
     if not all(np.isfinite(one).all() for one in ends):
         raise InputError("The loss or its slope is not finite at an end of the step, so no parabola fits it.")
     means = np.array([one.mean() for one in ends])

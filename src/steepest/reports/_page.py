@@ -14,6 +14,7 @@ from ..races import LEAST_SEEDS
 from ..rules import proper_name
 from ._budgets import budget_chart, budget_table, budgets
 from ._checks import checks
+from ._diagnosed import diagnosed
 from ._differences import difference_chart, difference_table
 from ._directory import Record, read
 from ._fill import fill
@@ -96,6 +97,7 @@ def _parts(record: Record) -> dict[str, Any]:
     model = {"measures": measures(test), "model_charts": model_charts(test, str(data.get("target", "target")))}
     shared = {"record": record, "styles": styles(order), "recommendation": _recommendation(facts)}
     race = _verdict_part(record, order, unit) | _rate_part(record, order, unit) | {"checks": checks(facts)}
+    race |= {"diagnosed": diagnosed(record)}
     race |= _budget_part(record, order, unit) | _target_part(record, unit)
     return shared | said | tables | model | race | _loss_part(record, order, unit)
 
