@@ -57,6 +57,11 @@ def rotation(random: Random, n: int, chance: float = 0.5) -> np.ndarray:
     return np.linalg.qr(random.standard_normal((n, n)))[0]
 
 
+def _like(constant: Any, p: Any) -> Any:
+    """A constant in the precision of the parameters."""
+    return jnp.asarray(constant, p.dtype)
+
+
 def own(name: str, start: Any, value: Any) -> st.Problem:
     """A loss of a vector, begun at a point."""
     return st.Problem(init=np.asarray(start, np.float32), loss=value, name=name)
@@ -98,7 +103,7 @@ def checked_saddle(
     slope = size(slopes(run, run.last))
     demand(slope <= 1e-2 * steep, "the gradient is not small")
     values, vectors = spectrum(run, run.last)
-    demand(values[0] < -0.03 * max(values[-1], 0.0) and values[0] < 0, "no eigenvalue is clearly negative")
+    demand(values[0] < -0.01 * max(values[-1], 0.0) and values[0] < 0, "no eigenvalue is clearly negative")
     scale = max(1.0, distance(run.last, jax.tree.map(np.zeros_like, run.last)))
     ends = []
     for sign in (1, -1):
@@ -121,9 +126,9 @@ def saddle_between_wells(random: Random) -> Planted:
     start = basis @ np.concatenate([tiny, random.choice([-1, 1], n - wells) * random.uniform(0.5, 1.5, n - wells)])
 
     def value(p: Any) -> Any:
-        z = jnp.asarray(basis.T, p.dtype) @ p
+        z = _like(basis.T, p) @ p
         low, high = z[:wells], z[wells:]
-        return jnp.sum(jnp.asarray(down, p.dtype) * (low**4 / 4 - low**2 / 2)) + jnp.sum(up * high**2) / 2
+        return jnp.sum(_like(down, p) * (low**4 / 4 - low**2 / 2)) + jnp.sum(_like(up, p) * high**2) / 2
 
     name = choose(random, ("sgd", "momentum", "nesterov"))
     rate = (random.uniform(0.1, 0.6) if name == "sgd" else random.uniform(0.01, 0.08)) / float(up.max())
@@ -177,7 +182,7 @@ def saddle_of_a_factorisation(random: Random) -> Planted:
         ("left", (n, rank + 1)), ("right", (rank + 1, n)))}  # fmt: skip
 
     def value(p: Any) -> Any:
-        return jnp.sum((p["left"] @ p["right"] - jnp.asarray(goal, p["left"].dtype)) ** 2) / 2
+        return jnp.sum((p["left"] @ p["right"] - _like(goal, p["left"])) ** 2) / 2
 
     name = choose(random, ("sgd", "momentum", "nesterov"))
     rate = random.uniform(0.01, 0.05) / float(strengths[0]) * (1.0 if name == "sgd" else 0.1)
@@ -209,11 +214,11 @@ def checked_minimum(run: st.Run, lowest: float) -> dict[str, Any]:
     """Refuse what did not settle in a minimum, or in one not far above the lowest loss known."""
     demand(np.isfinite(level(run)), "the run diverged")
     values, vectors = spectrum(run, run.last)
-    demand(values[0] > 1e-4 * values[-1] and values[-1] > 0, "the Hessian is not positive definite")
+    demand(values[0] > 1e-6 * values[-1] and values[-1] > 0, "the Hessian is not positive definite")
     gradient = vectors.T @ np.concatenate([leaf.ravel() for leaf in slopes(run, run.last)]).astype(float)
     to_gain = float(np.sum(gradient**2 / values) / 2)
     above = height(run, run.last) - lowest
-    demand(above > 0 and to_gain <= 1e-3 * above, "it has not settled")
+    demand(above > 0 and to_gain <= 1e-2 * above, "it has not settled")
     demand(above >= TROUBLED * (first(run) - lowest), "it is not far above")
     return {"above": above, "lowest eigenvalue": float(values[0]), "highest": float(values[-1])}
 
@@ -243,8 +248,8 @@ def shallow_well(random: Random) -> Planted:
     widths = random.uniform(0.5, 0.9, count)
 
     def value(p: Any) -> Any:
-        square = jnp.sum((p - jnp.asarray(centres, p.dtype)) ** 2, axis=1)
-        return 0.05 * jnp.sum(p**2) - jnp.sum(depths * jnp.exp(-square / (2 * widths**2)))
+        square = jnp.sum((p - _like(centres, p)) ** 2, axis=1) / (2 * _like(widths, p) ** 2)
+        return 0.05 * jnp.sum(p**2) - jnp.sum(_like(depths, p) * jnp.exp(-square))
 
     start = centres[1] + 0.7 * widths[1] * _direction(random, n)
     name = choose(random, ("sgd", "momentum", "adam", "nadam"))
@@ -323,7 +328,7 @@ def far_from_a_well(random: Random) -> Planted:
         start = bottom + radius * width * _direction(random, n)
 
         def value(p: Any) -> Any:
-            return 1 - jnp.exp(-jnp.sum((p - jnp.asarray(bottom, p.dtype)) ** 2) / (2 * width**2))
+            return 1 - jnp.exp(-jnp.sum((p - _like(bottom, p)) ** 2) / (2 * width**2))
 
         problem, lowest = own("a well in a plain", start, value), 0.0
     rate = between(random, 0.001, 0.01) if adaptive else between(random, 0.01, 0.5)
@@ -339,9 +344,9 @@ def high_step_of_a_staircase(random: Random) -> Planted:
     edges = 2.0 * np.arange(1, steps + 1)
 
     def value(p: Any) -> Any:
-        radius = jnp.sqrt(1e-6 + jnp.sum((jnp.asarray(basis.T, p.dtype) @ p) ** 2))
+        radius = jnp.sqrt(1e-6 + jnp.sum((_like(basis.T, p) @ p) ** 2))
         bowl = jnp.minimum(radius, 1.0) ** 2
-        return bowl + jnp.sum(1 + jnp.tanh(sharp * (radius - edges)))
+        return bowl + jnp.sum(1 + jnp.tanh(sharp * (radius - _like(edges, p))))
 
     start = basis @ ((edges[-1] + 1.0 + random.uniform(0, 0.8)) * _direction(random, n))
     name = choose(random, ("sgd", "momentum", "nesterov"))
@@ -381,13 +386,14 @@ def thrown_by_a_wall(random: Random) -> Planted:
 def chain_of_large_weights(random: Random) -> Planted:
     """Weights in a row whose product is large, so that a step from there goes anywhere."""
     depth = int(random.integers(4, 12))
-    product = between(random, 3, 60)
+    product = between(random, 2, 25)
     start = product ** (1 / depth) * np.exp(0.1 * random.standard_normal(depth))
     surface = functions.scalar_chain(depth, start=tuple(start.tolist()))
     name = choose(random, ("sgd", "momentum", "nesterov"))
     rate = between(random, 0.1, 1.0) / depth * (0.3 if name == "sgd" else 0.06)
     setting = Setting(surface, int(random.integers(60, 300)))
     run = setting.run(name, rate)
+    demand(run.epochs >= 4 or random.random() < 0.3, "it diverged at once")
     made = checked_cliff(setting, run, name, rate, between(random, 0.3, 1.0))
     return made._replace(details={**made.details, "depth": depth, "product": product})
 
@@ -406,6 +412,7 @@ def recurrence(random: Random) -> Planted:
     setting = Setting(own("a recurrence", (begin, 0.0), value), int(random.integers(60, 300)))
     run = setting.run(name, rate)
     losses = run.curves["train_loss"].to_numpy()
+    demand(run.epochs >= 4 or random.random() < 0.3, "it diverged at once")
     demand(run.status == "diverged" or np.nanmax(losses) > 5 * first(run), "no wall was met")
     made = checked_cliff(setting, run, name, rate, between(random, 0.3, 1.0))
     return made._replace(details={**made.details, "steps": steps, "goal": goal})
@@ -432,7 +439,7 @@ def ravine(random: Random) -> Planted:
     epochs = int(random.integers(100, 400))
 
     def value(p: Any) -> Any:
-        return jnp.sum(spread.astype(np.float32) * (jnp.asarray(basis.T, p.dtype) @ p) ** 2) / 2
+        return jnp.sum(_like(spread, p) * (_like(basis.T, p) @ p) ** 2) / 2
 
     setting = Setting(own("a ravine", start, value), epochs)
     curved = np.array([0.1, 0.3, 0.7, 1.0, 1.5, 1.9])
@@ -449,12 +456,12 @@ def banana(random: Random) -> Planted:
     """Rosenbrock's valley, begun on its floor."""
     x = -random.uniform(0.4, 1.4)
     name = choose(random, ("sgd", "momentum", "nesterov"))
-    setting = Setting(functions.rosenbrock(start=(x, x**2)), int(random.integers(100, 500)))
+    setting = Setting(functions.rosenbrock(start=(x, x**2)), int(random.integers(60, 250)))
     rates = np.array([0.1, 0.3, 0.7, 1.0, 1.5]) * 1e-3 * (1.0 if name == "sgd" else 0.5)
     rate, lowest, run = best_rate(setting, name, rates)
     demand(lowest >= 0.2 * first(run), "the best rate is quick enough")
     values = spectrum(run, run.last)[0]
-    demand(values[-1] >= 300 * np.abs(values[0]), "it is not badly conditioned where it ended")
+    demand(values[-1] >= 100 * np.abs(values[0]), "it is not badly conditioned where it ended")
     demand(_newton(setting.problem, (x, x**2), 30) <= 1e-3, "Newton's method is slow, too")
     return Planted(run, {"optimizer": name, "rate": rate, "start": x})
 
@@ -538,11 +545,11 @@ def good_rates(random: Random) -> tuple[Setting, str, Any, dict[str, Any]]:
 
 
 def _log_cosh(factors: np.ndarray) -> Any:
-    return lambda p: jnp.sum(jnp.logaddexp(factors * p, -factors * p) - math.log(2))
+    return lambda p: jnp.sum(jnp.logaddexp(_like(factors, p) * p, -_like(factors, p) * p) - math.log(2))
 
 
 def _sphere(factors: np.ndarray) -> Any:
-    return lambda p: jnp.sum((factors * p) ** 2) / 2
+    return lambda p: jnp.sum((_like(factors, p) * p) ** 2) / 2
 
 
 def slow_rate(random: Random) -> Planted:
@@ -581,11 +588,11 @@ def wrong_side_of_a_ridge(random: Random) -> Planted:
     length = random.uniform(0.7, 2) if tail == "rational" else random.uniform(4, 10)
 
     def value(p: Any) -> Any:
-        z = jnp.asarray(basis.T, p.dtype) @ p
+        z = _like(basis.T, p) @ p
         beyond = jax.nn.softplus(4 * z[0]) / 4 / length
         slope = high / (1 + beyond) if tail == "rational" else high * jnp.exp(-beyond)
         well = deep * jnp.exp(-((z[0] + away) ** 2) / (2 * width**2))
-        others = jnp.sum(jnp.asarray(pulls[: n - 1], p.dtype) * z[1:] ** 2) / 2
+        others = jnp.sum(_like(pulls[: n - 1], p) * z[1:] ** 2) / 2
         return slope - well + others
 
     first_point = np.concatenate([[random.uniform(0.2, 0.8)], random.uniform(-1, 1, n - 1)])
@@ -623,7 +630,7 @@ MAKERS = {
     "saddle": (saddle_between_wells, saddle_at_the_divide, saddle_of_a_factorisation, saddle_of_a_chain),
     "bad local minimum": (other_minimum_of_a_surface, shallow_well, wrong_frequency),
     "plateau or saturation": (far_from_a_well, high_step_of_a_staircase),
-    "cliff or exploding gradient": (thrown_by_a_wall, chain_of_large_weights, recurrence),
+    "cliff or exploding gradient": (thrown_by_a_wall, chain_of_large_weights, thrown_by_a_wall, recurrence),
     "ill-conditioning": (ravine, banana),
     "noisy gradient": (noisy_rows,),
     "rate too small": (slow_rate,),
