@@ -123,6 +123,9 @@ def race(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run and how long it takes, and stop.")
     ] = False,
+    diagnosis: Annotated[
+        bool, typer.Option(help="Afterwards say why the winner, and a run of each kind of failure, went as they did.")
+    ] = True,
     quiet: options.Quiet = False,
 ) -> None:
     """Race every optimizer over learning rates and seeds; says which to use and leaves the trained model.

@@ -74,13 +74,16 @@ def say(console: Console, found: Diagnosis) -> None:
         console.print(f"Not told: {missing}")
 
 
-def keep(directory: Path, found: dict[int, Diagnosis]) -> None:
-    """Write diagnoses beside the runs, by run number, with those that are there already."""
+def keep(directory: Path, found: dict[int, Diagnosis], title: str = "") -> None:
+    """Write diagnoses beside the runs, by run number, with those that are there already.
+
+    title: what they are of, where that is not the run that the directory keeps.
+    """
     path = directory / FILE
     try:
         there = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else {}
     except (OSError, ValueError, KeyError, TypeError):
         there = {}
-    there |= {str(number): one.to_json() for number, one in found.items()}
+    there |= {str(number): {"title": title, **one.to_json()} for number, one in found.items()}
     with new_file(path) as temporary:
         temporary.write_text(json.dumps({"format": 1, "runs": there}, indent=1, allow_nan=False))

@@ -60,11 +60,13 @@ def run_fit(
         if watch or remedy:
             _say_run(console, problem, run)
             found = {0: _diagnosed(console, run, quiet)}
+        first = run
         if remedy and found[0].verdicts:
             run = _remedied(console, problem, found[0])
         save_fit(run, directory, command, source_of(data))
         if found:
-            keep(directory, found)
+            at = f"{proper_name(first.optimizer.name)} at {rate(first.optimizer.learning_rate)}"
+            keep(directory, found, "" if run is first else f"The run before the remedy: {at}")
         report(directory)
     if not found:
         _say_run(console, problem, run)

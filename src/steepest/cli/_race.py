@@ -51,9 +51,10 @@ class Asked(NamedTuple):
 
 
 def run_race(
-    *, data: str, add_seeds: int, resume: bool, out: Path | None, dry_run: bool, quiet: bool, command: str, **asked: Any
-) -> None:
-    """Read, say what will run, race, keep, and say who won."""
+    *, data: str, add_seeds: int, resume: bool, out: Path | None, dry_run: bool, diagnosis: bool, quiet: bool,
+    command: str, **asked: Any,
+) -> None:  # fmt: skip
+    """Read, say what will run, race, keep, say who won, and why runs went as they did."""
     console = Console(highlight=False, soft_wrap=True)
     check_going_on(out, resume, add_seeds)
     one = prepare(data, asked)
@@ -69,6 +70,8 @@ def run_race(
             sys.exit(130)
         if why := answerless(race):
             raise InputError(f"{why} What ran is kept in {place}.")
+        if diagnosis:
+            look_into(console, one, place, quiet=quiet)
 
 
 def check_going_on(out: Path | None, resume: bool, add_seeds: int) -> None:
@@ -132,6 +135,17 @@ def run_one(console: Console, one: Asked, place: Path, *, resume: bool, quiet: b
     if not ended.complete:
         console.print("Go on with it by the same command and --resume.")
     return ended
+
+
+def look_into(console: Console, one: Asked, place: Path, *, quiet: bool) -> None:
+    """Diagnose the winner and the failures of a race that was kept; whoever interrupts that loses nothing."""
+    from ._race_diagnosis import diagnose_race
+
+    try:
+        diagnose_race(console, one.problem, one.plan, place, quiet=quiet)
+    except KeyboardInterrupt:
+        console.print(f"Interrupted; the race is kept. Diagnose its runs by `steepest diagnose {place}`.")
+        sys.exit(130)
 
 
 class _Teller:

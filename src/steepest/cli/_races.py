@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..files import check_new_directory
 from ..races import grown
 from ..reports import draw_profile, standing_table, together
-from ._race import Asked, answerless, check_going_on, foretell, prepare, run_one, run_race
+from ._race import Asked, answerless, check_going_on, foretell, look_into, prepare, run_one, run_race
 from ._table import counted, free_name
 from ._told import told_table
 
@@ -20,14 +20,14 @@ _TAKEN = ("", ".", "..", "profile.json", "report.html")
 
 
 def run_races(
-    *, data: list[str], add_seeds: int, resume: bool, out: Path | None, dry_run: bool, quiet: bool, command: str,
-    **asked: Any,
+    *, data: list[str], add_seeds: int, resume: bool, out: Path | None, dry_run: bool, diagnosis: bool, quiet: bool,
+    command: str, **asked: Any,
 ) -> None:  # fmt: skip
     """Race one table as ``run_race`` does, or several one after another, none before all have been looked at."""
     if len(data) == 1:
         return run_race(
-            data=data[0], add_seeds=add_seeds, resume=resume, out=out, dry_run=dry_run, quiet=quiet, command=command,
-            **asked,
+            data=data[0], add_seeds=add_seeds, resume=resume, out=out, dry_run=dry_run, diagnosis=diagnosis,
+            quiet=quiet, command=command, **asked,
         )  # fmt: skip
     check_going_on(out, resume, add_seeds)
     if twice := [one for place, one in enumerate(data) if one in data[:place]]:
@@ -43,7 +43,7 @@ def run_races(
         for one in several:
             foretell(console, one)
         return None
-    unanswered = _run(console, races, place, quiet=quiet, command=command)
+    unanswered = _run(console, races, place, diagnosis=diagnosis, quiet=quiet, command=command)
     _say_profile(console, place, [own.name for own in races])
     if unanswered:
         raise InputError(f"{unanswered} What ran is kept in {place}.")
@@ -74,7 +74,7 @@ def _check_place(place: Path, races: dict[Path, Asked], *, going_on: bool) -> No
         check_new_directory(place)
 
 
-def _run(console: Console, races: dict[Path, Asked], place: Path, *, quiet: bool, command: str) -> str:
+def _run(console: Console, races: dict[Path, Asked], place: Path, *, diagnosis: bool, quiet: bool, command: str) -> str:
     """Race one table after another; whoever interrupts one keeps what has ended, and ends them all.
 
     Returns which tables have no answer, and why; empty where all have.
@@ -88,6 +88,8 @@ def _run(console: Console, races: dict[Path, Asked], place: Path, *, quiet: bool
                 sys.exit(130)
             if why := answerless(race):
                 found.append(f"{own.name}: {why}")
+            elif diagnosis:
+                look_into(console, one, own, quiet=quiet)
             console.print()
     except KeyboardInterrupt:
         console.print(f"Interrupted; races that ended are kept in {place}. Go on by the same command and --resume.")

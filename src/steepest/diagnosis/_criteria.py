@@ -40,87 +40,125 @@ def under(value: float, threshold: float, decades: float = 0.15) -> float:
 
 def trouble(e: Evidence) -> float:
     """Whether something is wrong at all: another run, one thing changed, does a good deal better."""
-    return max(over(e["gain of any"], 0.1), over(e["gain of the best"], 0.1) if _functional(e) else 0.0, e["diverged"])
+    gains = ("gain of any", "gain of another basin", "gain of going on", "gain of a shallower network")
+    return max(e["diverged"], *(over(e[name], 0.05) for name in gains))
 
 
-def _functional(e: Evidence) -> bool:
-    """Whether the loss takes no data: losses can then be compared to the last digit."""
-    return e["rows"] == 0
+def _known(value: float, otherwise: float) -> float:
+    """A number, or what to take where it is not known."""
+    return otherwise if math.isnan(value) else value
+
+
+def _hidden(e: Evidence) -> float:
+    """The larger share of a layer's units that are dead or saturated."""
+    return max(_known(e["dead units"], 0.0), _known(e["saturated"], 0.0), _known(e["idle units"], 0.0))
+
+
+_STILL = "gradient at the end, of a better run's"
 
 
 def _saddle(e: Evidence) -> Score:
-    still = under(e["gradient at the end, of a better run's"], 0.05)
     down = over(-e["lowest curvature"], 0.02)
-    falls = over(e["fall along the lowest curvature"], 0.01)
+    curved = over(e["curvature at the end, of a better run's"], 1e-3)
+    falls = max(over(e["fall along the lowest curvature"], 0.01), over(e["gain of going on"], 0.05))
     return Score(
-        min(still, down, falls, trouble(e)),
-        ("gradient at the end, of a better run's", "lowest curvature", "fall along the lowest curvature"), "probes",
+        min(under(e[_STILL], 0.05), down, curved, falls, trouble(e), under(_hidden(e), 0.85, 0.02), 1 - e["diverged"]),
+        (_STILL, "lowest curvature", "fall along the lowest curvature"), "probes",
     )  # fmt: skip
 
 
 def _local_minimum(e: Evidence) -> Score:
-    still = under(e["gradient at the end, of a better run's"], 0.02)
-    up = 1 - over(-e["lowest curvature"], 0.02)
-    holds = under(e["fall along the lowest curvature"], 0.02)
-    lower = over(e["gain of another start"], 0.1)
+    up = 1 - over(-e["lowest curvature"], 0.01)
+    holds = min(under(e["gain of going on"], 0.02), under(e["fall along the lowest curvature"], 0.03))
+    lower = max(over(e["gain of another start"], 0.1), over(e["gain of another basin"], 0.1))
+    walls = min(over(e["rise around"], 1e-3), under(_hidden(e), 0.9, 0.02))
     return Score(
-        min(still, up, holds, lower),
-        ("gain of another start", "lowest curvature", "gradient at the end, of a better run's"),
-        "siblings",
-    )
+        min(under(e[_STILL], 0.03), up, holds, lower, walls),
+        ("gain of another start", "lowest curvature", _STILL), "siblings",
+    )  # fmt: skip
 
 
 def _plateau(e: Evidence) -> Score:
-    still = under(e["gradient at the end, of a better run's"], 0.05)
-    flat = under(e["rise around"], 0.02)
-    saturated = over(e["saturated"], 0.5)
-    quiet = under(abs(e["fall late on"]), 0.02)
+    flat = min(
+        under(e[_STILL], 0.03), under(e["rise around"], 0.02), under(e["curvature at the end, of a better run's"], 0.01)
+    )
+    saturated = over(e["saturated"], 0.85, 0.02)
     return Score(
-        min(max(min(still, flat), saturated), quiet, trouble(e)),
-        ("gradient at the end, of a better run's", "rise around", "saturated"), "probes",
+        min(max(flat, saturated), trouble(e)),
+        (_STILL, "rise around", "saturated"), "probes",
     )  # fmt: skip
 
 
 def _vanishing(e: Evidence) -> Score:
-    ratio = "first layer's gradient of the last's, to begin with"
-    return Score(min(under(e[ratio], 1e-2), trouble(e)), (ratio, "gain of any"), "thresholds")
+    ratio = "first layer's gradient of the last's, at the end"
+    share = e[ratio]
+    return Score(
+        min(1.0 if share == 0 else under(share, 1e-3), trouble(e), 1 - e["diverged"]),
+        (ratio, "gain of a shallower network", "gain of any"),
+        "siblings",
+    )
 
 
 def _dead(e: Evidence) -> Score:
-    share = max(e["dead units"] if not math.isnan(e["dead units"]) else 0.0, e["idle units"])
-    return Score(min(over(share, 0.5, 0.05), trouble(e)), ("dead units", "idle units", "gain of any"), "thresholds")
+    share = max(_known(e["dead units"], 0.0), 0.0)
+    return Score(
+        min(over(share, 0.5, 0.05), trouble(e), 1 - e["diverged"]),
+        ("dead units", "idle units", "gain of any"),
+        "thresholds",
+    )
 
 
 def _cliff(e: Evidence) -> Score:
     jump = over(e["spike of the gradient"], 10)
     rise = max(over(e["rise at the spike"], 0.05), e["diverged"])
     clip = over(e["gain of clipping"], 0.1)
-    return Score(min(jump, rise, clip), ("spike of the gradient", "rise at the spike", "gain of clipping"), "siblings")
+    steeper = over(e["spread of the curvature along the path"], 10)
+    return Score(
+        min(jump, rise, clip, steeper),
+        ("spike of the gradient", "spread of the curvature along the path", "gain of clipping"), "siblings",
+    )  # fmt: skip
+
+
+def _limited(e: Evidence) -> float:
+    """Whether the rate is near its largest stable one, or no larger one gains."""
+    ratio = max(
+        _known(e["sharpness of its limit, to begin with"], 0.0), _known(e["sharpness of its limit, at the end"], 0.0)
+    )
+    return max(over(ratio, 0.05), 1 - over(e["gain of a larger rate"], 0.1))
 
 
 def _ill_conditioned(e: Evidence) -> Score:
     spread = over(e["condition"], 100)
-    method = max(over(e["gain of an adaptive method"], 0.1), over(e["gain of a quasi-Newton method"], 0.1))
-    rates = 1 - over(e["gain of a larger rate"], 0.1)
+    on = over(e["gain of going on"], 0.1)
+    calm = min(
+        1 - over(e["gain of larger batches"], 0.1),
+        1 - over(e["gain of a smaller rate"], 0.1),
+        under(_hidden(e), 0.8, 0.02),
+    )
+    up = 1 - over(-e["lowest curvature"], 0.05)
     return Score(
-        min(spread, method, rates, trouble(e)),
-        ("condition", "gain of an adaptive method", "gain of a larger rate"),
+        min(spread, on, _limited(e), calm, up, 1 - e["diverged"]),
+        ("condition", "gain of going on", "gain of a larger rate"),
         "siblings",
     )
 
 
 def _noisy(e: Evidence) -> Score:
     return Score(
-        min(over(e["noise of a minibatch"], 1), over(e["gain of larger batches"], 0.05)),
+        min(over(e["noise of a minibatch"], 0.5), over(e["gain of larger batches"], 0.05)),
         ("noise of a minibatch", "gain of larger batches", "gain of a smaller rate"), "siblings",
     )  # fmt: skip
 
 
 def _too_small(e: Evidence) -> Score:
-    moving = over(e["gradient at the end, of a better run's"], 0.05)
+    moving = over(e[_STILL], 0.04)
+    slow = min(
+        under(_known(e["sharpness of its limit, to begin with"], 0.0), 0.1),
+        under(_known(e["sharpness of its limit, at the end"], 0.0), 0.1),
+    )
     return Score(
-        min(over(e["gain of a larger rate"], 0.1), moving),
-        ("gain of a larger rate", "gain of a smaller rate", "gradient at the end, of a better run's"), "siblings",
+        min(over(e["gain of a larger rate"], 0.1), moving, slow, 1 - over(e["gain of a smaller rate"], 0.05), 1 - _misled(e).value),
+        ("gain of a larger rate", "gain of a smaller rate", "sharpness of its limit, to begin with"), "siblings",
     )  # fmt: skip
 
 
@@ -129,30 +167,47 @@ def _too_large(e: Evidence) -> Score:
         over(e["gain of a smaller rate"], 0.1),
         ("gain of a smaller rate", "sharpness of its limit, to begin with", "best multiple of the last step"),
         "siblings",
-    )  # fmt: skip
+    )
 
 
 def _bad_start(e: Evidence) -> Score:
+    through, first = e["variance through the layers"], e["variance of the first layer to begin with"]
+    twins = over(e["duplicate units to begin with"], 0.5, 0.05)
+    odd = max(twins, over(through, 10), under(through, 0.1), over(first, 30), under(first, 0.01))
+    gains = max(over(e["gain of a standard start"], 0.05), min(twins, over(e["gain of a fresh start"], 0.05)))
     return Score(
-        over(e["gain of a standard start"], 0.1),
-        ("gain of a standard start", "variance through the layers", "loss to begin with, of the best constant's"),
+        max(min(odd, gains), over(e["duplicate units to begin with"], 0.95, 0.01)),
+        ("gain of a standard start", "variance through the layers", "duplicate units to begin with"),
         "siblings",
-    )  # fmt: skip
+    )
 
 
 def _plasticity(e: Evidence) -> Score:
+    grown = over(e["weights to begin with, of fresh ones"], 1.4, 0.05)
+    gains = min(over(e["gain of a fresh start"], 0.05), over(e["least gain of a fresh start"], 0.02))
+    twins = over(e["duplicate units to begin with"], 0.5, 0.05)
     return Score(
-        min(over(e["gain of a fresh start"], 0.05), over(e["least gain of a fresh start"], 0.02)),
-        ("gain of a fresh start", "dormant units", "effective rank"), "siblings",
+        min(grown, gains, 1 - twins, 1 - _local_minimum(e).value),
+        ("gain of a fresh start", "weights to begin with, of fresh ones", "effective rank"), "siblings",
     )  # fmt: skip
 
 
 def _misled(e: Evidence) -> Score:
-    away = over(e["distance to a better run's end, of the start's"] - 1, 0.05)
+    away = min(
+        under(1 + e["way's angle to the better basin"], 1.0, 0.02),
+        under(1 + e["slope's angle to the better basin"], 1.3, 0.05),
+    )
+    moving = max(over(e["fall late on"], 5e-3), over(e["gain of going on"], 0.03))
+    calm = min(1 - over(e["gain of a smaller rate"], 0.05), 1 - e["diverged"], under(_hidden(e), 0.7, 0.05))
     return Score(
-        min(away, over(e["gain of the best"], 0.1)),
-        ("distance to a better run's end, of the start's", "gain of the best", "fall late on"), "siblings",
+        min(away, moving, calm, over(e["gain of another basin"], 0.1)),
+        ("way's angle to the better basin", "gain of another basin", "fall late on"), "siblings",
     )  # fmt: skip
+
+
+def scores_of(e: Evidence) -> dict[str, Score]:
+    """How surely each trouble is there."""
+    return {name: criterion(e) for name, criterion in CRITERIA.items()}
 
 
 CRITERIA: Mapping[str, Callable[[Evidence], Score]] = MappingProxyType(

@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..training import Run
 from ._actions import ACTIONS
 from ._beside import Sibling
-from ._criteria import CRITERIA, Score
+from ._criteria import Score, scores_of
 from ._evidence import Evidence, gather
 from ._verdict import Diagnosis, Verdict
 
@@ -43,7 +43,7 @@ def diagnose(
 
 def judged(run: Run, evidence: Evidence) -> Diagnosis:
     """The verdicts that evidence allows."""
-    found = [_verdict(name, score, evidence) for name, score in scores(evidence).items() if score.value >= _SURE]
+    found = [_verdict(name, score, evidence) for name, score in scores_of(evidence).items() if score.value >= _SURE]
     if found:
         found.sort(key=lambda one: -one.confidence)
         return Diagnosis(run, "troubled", tuple(found), missing=evidence.missing, evidence=evidence)
@@ -53,11 +53,6 @@ def judged(run: Run, evidence: Evidence) -> Diagnosis:
         return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
     reason = f"no run beside it ends lower by more than {max(gain, 0.0):.1%} of the way."
     return Diagnosis(run, "healthy", (), reason, evidence.missing, evidence)
-
-
-def scores(evidence: Evidence) -> dict[str, Score]:
-    """How surely each trouble is there."""
-    return {name: criterion(evidence) for name, criterion in CRITERIA.items()}
 
 
 def _verdict(name: str, score: Score, evidence: Evidence) -> Verdict:

@@ -10,11 +10,12 @@ import jax
 import numpy as np
 
 from ..errors import InputError
+from ..functions import Surface
 from ..losses import LOSSES
 from ..problems import NetworkLoss
 from ..training import Run
 from . import _probes as probes
-from ._beside import Levels, Nursery, Sibling, as_sibling, standard_start
+from ._beside import Levels, Nursery, Sibling, as_sibling, other_starts, standard_start
 from ._gradient_noise import gradient_noise
 from ._record import Record, Snapshot, layers_of, medians, record
 from ._spectrum import Spectrum, spectrum
@@ -33,7 +34,7 @@ _FAR_SLOWER = (1e-3, 1e-4, 1e-5, 1e-6)
 # A loss no lower than so much of the best constant's is none that was learned.
 _STUCK = 0.9
 # Starts from which other basins are looked for, at so many distances.
-_BASINS = 16
+_BASINS = 20
 # A run that ends this near to the best beside it needs no further explanation by more runs.
 _NEAR = 0.02
 
@@ -218,13 +219,8 @@ def _rates_and_starts(g: _Gathering) -> None:
 def _basins(g: _Gathering) -> None:
     """Other basins, found by a quasi-Newton method from starts around this one, near and far."""
     begun = g.record.snapshots[0].parameters
-    far = probes.reach(g.end.parameters, begun)
-    flat, unravel = probes.flattened(begun)
-    random, found = np.random.default_rng(0), []
-    for number in range(_BASINS):
-        drawn = random.standard_normal(flat.size)
-        at = flat + (0.5 + 1.5 * number / _BASINS) * far * drawn / np.linalg.norm(drawn)
-        found.append(probes.quasi_newton(g.loss, unravel(at), g.batch, iterations=100))
+    flat, _ = probes.flattened(begun)
+    found = [probes.quasi_newton(g.loss, one, g.batch, iterations=100) for one in _elsewhere(g)]
     best = min(found, key=lambda one: one.loss if math.isfinite(one.loss) else math.inf)
     lowest = g.lowest_losses()[0]
     if not math.isfinite(best.loss) or lowest - best.loss > 1e3 * max(g.levels.start - lowest, abs(lowest), 1e-12):
@@ -242,6 +238,21 @@ def _basins(g: _Gathering) -> None:
     g.numbers["distance to the better basin, of the start's"] = (
         float(np.linalg.norm(to - went) / first) if first > 0 else math.nan
     )
+
+
+def _elsewhere(g: _Gathering) -> list[Any]:
+    """Starts for other basins: around this one, near and far; of a test function points of its box and its minima."""
+    begun = g.record.snapshots[0].parameters
+    flat, unravel = probes.flattened(begun)
+    far, random = probes.reach(g.end.parameters, begun), np.random.default_rng(0)
+    starts = []
+    for number in range(_BASINS):
+        drawn = random.standard_normal(flat.size)
+        starts.append(unravel(flat + (0.25 + 2.75 * number / _BASINS) * far * drawn / np.linalg.norm(drawn)))
+    if isinstance(g.run.problem, Surface):
+        starts += [np.asarray(point, np.float32) for point in other_starts(g.run, g.record.instance, _BASINS)]
+        starts += [np.asarray(one.at, np.float32) for one in g.run.problem.minima[:1]]
+    return starts
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:

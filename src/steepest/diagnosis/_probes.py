@@ -87,19 +87,27 @@ def reach(parameters: Any, start: Any) -> float:
 
 
 class Fall(NamedTuple):
-    """The lowest loss along a direction, both ways, how far away it is, and with which sign."""
+    """The lowest loss down a direction, and how far away it is, with its sign."""
 
     loss: float
     length: float
 
 
 def fall(loss: Loss, parameters: Any, direction: Any, batch: Any, far: float) -> Fall:
-    """Go along a unit direction, both ways, up to *far*."""
-    lengths = np.array(_LENGTHS) * far
-    both = np.concatenate([-lengths[::-1], [0.0], lengths])
-    losses = along(loss, parameters, direction, batch, both)
-    place = int(np.argmin(losses))
-    return Fall(float(losses[place]), float(both[place]))
+    """Go down along a unit direction, both ways, up to *far*, and no further than where the loss first rises again.
+
+    What lies beyond a rise is another valley, which a step along the direction would not come to.
+    """
+    lengths = np.array([0.0, *_LENGTHS]) * far
+    here = 0.0
+    found = Fall(math.inf, 0.0)
+    for sign in (-1.0, 1.0):
+        losses = along(loss, parameters, direction, batch, sign * lengths)
+        here = losses[0]
+        rises = np.flatnonzero(np.diff(losses) > 0)
+        place = int(rises[0]) if len(rises) else len(losses) - 1
+        found = min(found, Fall(float(losses[place]), float(sign * lengths[place])), key=lambda one: one.loss)
+    return found if found.loss < here else Fall(float(here), 0.0)
 
 
 def rises(loss: Loss, parameters: Any, batch: Any, far: float, *, count: int = 6, seed: int = 0) -> np.ndarray:
@@ -162,14 +170,17 @@ def quasi_newton(loss: Loss, start: Any, batch: Any, *, iterations: int = 200) -
     """Minimise over all the rows by L-BFGS, which learns the curvature as it goes and is not slowed by its spread."""
     from scipy.optimize import minimize
 
-    flat, unravel = ravel_pytree(start)
+    flat, unravel = flattened(start)
+    # The method's tolerances are absolute: in units of the first gradient the loss's own scale does not matter.
+    size = float(np.abs(slope(loss, start, batch)).max(initial=0.0))
+    unit = size if math.isfinite(size) and size > 0 else 1.0
 
     def told(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        value, slope = _slope(unravel(jnp.asarray(vector, flat.dtype)), batch, loss=loss)
+        value, gradient = _slope(unravel(vector), batch, loss=loss)
         if not np.isfinite(value):
             return 1e30, np.zeros(len(vector))
-        flattened = [np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(slope)]
-        return float(value), np.concatenate(flattened)
+        return float(value) / unit, flattened(gradient)[0] / unit
 
-    found = minimize(told, np.asarray(flat, np.float64), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
-    return Descent(float(found.fun), jax.tree.map(np.asarray, unravel(jnp.asarray(found.x, flat.dtype))))
+    limits = {"maxiter": iterations, "gtol": 1e-8, "ftol": 1e-12}
+    found = minimize(told, flat, jac=True, method="L-BFGS-B", options=limits)
+    return Descent(float(found.fun) * unit, jax.tree.map(np.asarray, unravel(found.x)))

@@ -28,6 +28,7 @@ from ._sanity import Finding as Finding
 from ._sanity import sanity as sanity
 from ._sentence import rate as rate
 from ._space import SPACE as SPACE
+from ._space import configured as configured
 from ._space import count_drawn as count_drawn
 from ._space import parsed_knobs as parsed_knobs
 from ._space import with_knobs as with_knobs

@@ -65,7 +65,7 @@ def _one(record: Record, run: int, told: dict[str, Any], own: bool) -> Diagnosed
         for one in verdicts
     ]
     return Diagnosed(
-        _title(record, run, own), str(told["outcome"]), str(told["sentence"]), table, following,
+        str(told.get("title") or _title(record, run, own)), str(told["outcome"]), str(told["sentence"]), table, following,
         [str(one) for one in told["missing"]],
     )  # fmt: skip
 
