@@ -77,11 +77,16 @@ def left(run: st.Run, lowest: float) -> float:
     return (level(run) - lowest) / gain if gain > 0 else math.inf
 
 
-def falls_short(run: st.Run, remedy: st.Run, lowest: float = math.inf, *, at_least: float = TROUBLED) -> bool:
-    """Whether a run ends far above what a remedy reaches.  lowest: the lowest loss known besides."""
+def falls_short(
+    run: st.Run, remedy: st.Run, lowest: float = math.inf, *, at_least: float = TROUBLED, most: float = math.inf
+) -> bool:
+    """Whether a run ends far above what a remedy reaches.
+
+    lowest: the lowest loss known besides.  most: what is to be gained at most, for starts that are no measure of it.
+    """
     lowest = min(lowest, level(remedy), level(run))
     above, below = level(run) - lowest, level(remedy) - lowest
-    gain = max(first(run), first(remedy)) - lowest
+    gain = min(first(run) - lowest, first(remedy) - lowest, most)
     return math.isfinite(below) and above >= at_least * gain and below <= FAR * above
 
 

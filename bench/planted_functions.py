@@ -360,10 +360,17 @@ def high_step_of_a_staircase(random: Random) -> Planted:
 # --- cliffs
 
 
-def checked_cliff(setting: Setting, run: st.Run, name: str, rate: float, limit: float) -> Planted:
-    """Refuse what a clipped run of the same rate does not mend."""
-    clipped = setting.run(name, rate, transforms=(ClipByGlobalNorm(limit),))
-    demand(falls_short(run, clipped), "clipping does not help")
+def clipped_best(setting: Setting, name: str, rate: float) -> tuple[float, st.Run]:
+    """The limit, of a few, at which a clipped run of the same rate ends lowest, and that run."""
+    runs = {limit: setting.run(name, rate, transforms=(ClipByGlobalNorm(limit),)) for limit in (0.3, 1.0, 3.0)}
+    limit = min(runs, key=lambda one: level(runs[one]))
+    return limit, runs[limit]
+
+
+def checked_cliff(setting: Setting, run: st.Run, name: str, rate: float, most: float = math.inf) -> Planted:
+    """Refuse what a clipped run of the same rate does not mend.  most: as in ``falls_short``."""
+    limit, clipped = clipped_best(setting, name, rate)
+    demand(falls_short(run, clipped, most=most), "clipping does not help")
     also = also_rates(setting, name, rate, run)
     return Planted(run, {"optimizer": name, "rate": rate, "clipped at": limit}, also, (clipped,))
 
@@ -379,7 +386,7 @@ def thrown_by_a_wall(random: Random) -> Planted:
     run = setting.run(name, rate)
     jumps = np.diff(run.curves["train_loss"].to_numpy())
     demand(np.nanmax(jumps, initial=0.0) > 3 * first(run) or run.status == "diverged", "the wall was not hit")
-    made = checked_cliff(setting, run, name, rate, between(random, 0.3, 1.0))
+    made = checked_cliff(setting, run, name, rate)
     return made._replace(details={**made.details, "steepness": steepness, "start": start})
 
 
@@ -394,7 +401,7 @@ def chain_of_large_weights(random: Random) -> Planted:
     setting = Setting(surface, int(random.integers(60, 300)))
     run = setting.run(name, rate)
     demand(run.epochs >= 4 or random.random() < 0.3, "it diverged at once")
-    made = checked_cliff(setting, run, name, rate, between(random, 0.3, 1.0))
+    made = checked_cliff(setting, run, name, rate, most=1.0)
     return made._replace(details={**made.details, "depth": depth, "product": product})
 
 
@@ -414,7 +421,7 @@ def recurrence(random: Random) -> Planted:
     losses = run.curves["train_loss"].to_numpy()
     demand(run.epochs >= 4 or random.random() < 0.3, "it diverged at once")
     demand(run.status == "diverged" or np.nanmax(losses) > 5 * first(run), "no wall was met")
-    made = checked_cliff(setting, run, name, rate, between(random, 0.3, 1.0))
+    made = checked_cliff(setting, run, name, rate)
     return made._replace(details={**made.details, "steps": steps, "goal": goal})
 
 
