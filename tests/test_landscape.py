@@ -106,7 +106,7 @@ def test_the_stationary_points_of_a_surface_are_on_its_landscape(name):
         assert (near.along, near.across) == pytest.approx(known.at, abs=1e-5)
         assert (near.kind, near.value) == (known.kind, pytest.approx(known.value, abs=1e-5, rel=1e-6))
     if name == "rastrigin":
-        assert sum(one.kind == "minimum" for one in seen.points) > 20  # of 121; 200 starts find so many
+        assert sum(one.kind == "minimum" for one in seen.points) > 40  # of 121; 400 starts find so many
 
 
 # --- planes

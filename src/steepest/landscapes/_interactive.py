@@ -116,7 +116,8 @@ def _add_path(chart: Any, seen: Landscape, path: Path, style: Style) -> None:
         **common,
     )  # fmt: skip
     chart.add_scatter(
-        x=_plain(path.along[-1:]), y=_plain(path.across[-1:]), mode="markers", showlegend=False, name=path.name,
+        x=_plain(path.along), y=_plain(path.across), mode="markers", showlegend=False, name=f"{path.name}, end",
+        meta={"steps": steps, "end": True},
         marker={"symbol": style.symbol, "size": 12, "color": style.color, "line": {"color": PAPER, "width": 1}},
         hoverinfo="skip", legendgroup=path.name,
     )  # fmt: skip

@@ -82,6 +82,12 @@ class Landscape(Picture):
         return float(min(known))
 
     @property
+    def furthest_off(self) -> float:
+        """How far the paths get from the plane at most; 0 where that is rounding beside the plane's width."""
+        furthest = max((float(path.off_plane.max()) for path in self.paths), default=0.0)
+        return furthest if furthest > 1e-5 * np.ptp(self.slice.along) else 0.0
+
+    @property
     def heights(self) -> Heights:
         """The scale that heights are drawn on."""
         return heights_of(self.slice.losses, min(self.lowest, float(self.slice.losses.min())))

@@ -24,7 +24,7 @@ DIRECTIONS = ("path", "random", "hessian")
 # Half the width of a plane in random directions, as long as the parameters' own.
 _SPAN = 1.0
 # Newton's method finds the stationary points of a surface of which not all are known from so many starts.
-_STARTS = 200
+_STARTS = 400
 # Margins around paths, as a share of their extent; the smaller side has that share of the larger at least.
 _MARGIN, _LEAST_SIDE = 0.18, 0.4
 

@@ -10,8 +10,10 @@ from ._landscape import Between, Landscape, Path
 
 _SIDE = 2.75  # inches of a panel
 _ACROSS = 3
-# Marks on a panel: beyond so many they are small.
-_MANY = 12
+# Marks on a panel: beyond so many they are small; beyond so many more only the minima have any.
+_MANY, _CROWDED = 12, 40
+# Entries of a legend that fit beside curves; more stand to their right.
+_BESIDE = 4
 
 
 def still(seen: Landscape) -> Any:
@@ -27,7 +29,9 @@ def still(seen: Landscape) -> Any:
     upper, lower = figure.subfigures(2, 1, height_ratios=[(_SIDE + 0.2) * rows, _SIDE + 0.35])
     _panels(upper, seen, styles, with_paths=True)
     _relief(lower.add_axes((0.03, 0.04, 0.44, 0.95), projection="3d"), seen, styles)
-    _losses(lower.add_axes((0.60, 0.17, 0.36, 0.72)), seen, styles)
+    wide = 0.36 if len(seen.paths) <= _BESIDE else 0.2
+    left = 0.60 if len(seen.paths) <= _BESIDE else 0.56
+    _losses(lower.add_axes((left, 0.17, wide, 0.72)), seen, styles)
     return figure
 
 
@@ -97,8 +101,11 @@ def _contours(ax: Any, seen: Landscape, labelled: tuple[bool, bool]) -> Any:
     x, y = seen.slice.along, seen.slice.across
     pictures.axes(ax, seen.axes[0] if labelled[1] else "", seen.axes[1] if labelled[0] else "")
     filled = pictures.contours(ax, x, y, seen.slice.losses, seen.heights)
-    size = 0.55 if len(seen.points) > _MANY else 0.85
+    crowded = len(seen.points) > _CROWDED
+    size = 0.4 if crowded else 0.55 if len(seen.points) > _MANY else 0.85
     for point in seen.points:
+        if crowded and point.kind != "minimum":
+            continue
         if x[0] <= point.along <= x[-1] and y[0] <= point.across <= y[-1]:
             pictures.mark(ax, (point.along, point.across), point.kind, size=size)
     if seen.directions in ("random", "hessian"):
@@ -147,13 +154,14 @@ def _losses(ax: Any, seen: Landscape, styles: list[Style]) -> None:
     if by_logarithm(seen):
         ax.set_yscale("log")
     if seen.explained is not None:
-        off = max(float(path.off_plane.max()) for path in seen.paths)
+        off = seen.furthest_off
         share = 100 * sum(seen.explained)
         ax.set_title(f"{share:.1f} % on the plane, at most {pictures.number(off)} off it", loc="left", fontsize=8)
     if lowest:
         ax.set_ylabel(f"{seen.loss} above the lowest, {pictures.number(lowest)}")
     if len(seen.paths) > 1 or seen.directions is not None:
-        ax.legend(fontsize=7.5, frameon=False, loc="best", handlelength=2.6, labelcolor=INK)
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.02)} if len(seen.paths) > _BESIDE else {"loc": "best"}
+        ax.legend(fontsize=7.5, frameon=False, handlelength=2.6, labelcolor=INK, **beside)
 
 
 def by_logarithm(seen: Landscape) -> bool:

@@ -50,10 +50,9 @@ def place(seen: Landscape, along: float, across: float) -> str:
 def _explained(seen: Landscape) -> str:
     assert seen.explained is not None
     first, second = (f"{100 * share:.1f} %" for share in seen.explained)
-    off = max((float(path.off_plane.max()) for path in seen.paths), default=0.0)
+    several = "the paths' variance; they are" if len(seen.paths) > 1 else "the path's variance; it is"
     return (
-        f"The two directions hold {first} and {second} of the path's variance; it is at most {number(off)} away from "
-        "the plane."
+        f"The two directions hold {first} and {second} of {several} at most {number(seen.furthest_off)} off the plane."
     )
 
 

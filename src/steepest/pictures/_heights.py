@@ -7,10 +7,12 @@ import numpy as np
 from ._looks import number
 
 # Half of the area below that share of the range: linear contours would leave it blank.
-_FLAT = 0.12
+_FLAT = 0.2
 # The logarithm ends at that share of the range, and is above it by no more than so many decades.
 _QUANTILE = 0.008
 _DECADES = 6.0
+# Names of heights are that share of the scale apart, so that they do not touch.
+_APART = 0.07
 
 
 class Heights(NamedTuple):
@@ -48,15 +50,16 @@ class Heights(NamedTuple):
             values = np.asarray(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.lowest, self.highest))
             values = values[(values >= self.lowest) & (values <= self.highest)]
             return values, [number(round(value, 12)) for value in values]
-        above = self.highest - self.lowest
-        decades = np.arange(np.ceil(np.log10(self.offset)), np.floor(np.log10(above)) + 1)
-        rises = np.concatenate([[0.0], 10.0 ** decades[:: max(1, -(-len(decades) // (most - 1)))]])
-        return np.log10(rises + self.offset), [number(self.lowest + rise) for rise in rises]
-
-    @property
-    def label(self) -> str:
-        """Words for an axis of the scale."""
-        return "logarithmic above the lowest" if self.logarithmic else "linear"
+        # Powers of ten of the heights themselves where these are positive, else of how far they are above the lowest.
+        base = 0.0 if self.lowest >= 0 else self.lowest
+        first, last = np.log10([self.lowest - base + self.offset, self.highest - base])
+        decades = np.arange(np.ceil(first), np.floor(last) + 1)
+        rises = base + 10.0 ** decades[:: max(1, -(-len(decades) // (most - 1)))]
+        kept = [self.lowest]
+        for height in rises:
+            if self.of(height) - self.of(kept[-1]) > _APART * float(np.ptp(self.of([self.lowest, self.highest]))):
+                kept.append(float(height))
+        return self.of(kept), [number(height) for height in kept]
 
 
 def heights_of(losses: Any, lowest: float | None = None, *, logarithmic: bool | None = None) -> Heights:
