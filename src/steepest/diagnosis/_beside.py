@@ -135,7 +135,8 @@ class Nursery:
         instance = self.instance._replace(init=init, loss=NetworkLoss(network, loss.loss))
         settings = replace(self.run.settings, epochs=self.epochs)
         changed = Trial(optimizer=optimizer("adam", 1e-2), settings=settings)
-        return as_sibling(trial(replace(self.run, warm=None), instance, changed), "network", 1.0)
+        found = trial(replace(self.run, warm=None), instance, changed)
+        return as_sibling(found, "network", 1.0)._replace(last=None)  # of other shapes
 
     def adaptive(self) -> list[Sibling]:
         """By Adam, at rates that follow from the size of the parameters."""

@@ -44,6 +44,11 @@ def trouble(e: Evidence) -> float:
     return max(e["diverged"], *(over(e[name], 0.05) for name in gains))
 
 
+def _functional(e: Evidence) -> bool:
+    """Whether the loss takes no data: it can then be compared to the last digit."""
+    return e["rows"] == 0
+
+
 def _known(value: float, otherwise: float) -> float:
     """A number, or what to take where it is not known."""
     return otherwise if math.isnan(value) else value
@@ -58,8 +63,8 @@ _STILL = "gradient at the end, of a better run's"
 
 
 def _saddle(e: Evidence) -> Score:
-    down = over(-e["lowest curvature"], 0.02)
-    curved = over(e["curvature at the end, of a better run's"], 1e-3)
+    down = over(-e["lowest curvature"], 0.05)
+    curved = over(e["curvature at the end, of a better run's"], 0.02)
     falls = max(over(e["fall along the lowest curvature"], 0.01), over(e["gain of going on"], 0.05))
     return Score(
         min(under(e[_STILL], 0.05), down, curved, falls, trouble(e), under(_hidden(e), 0.85, 0.02), 1 - e["diverged"]),
@@ -112,10 +117,10 @@ def _cliff(e: Evidence) -> Score:
     jump = over(e["spike of the gradient"], 10)
     rise = max(over(e["rise at the spike"], 0.05), e["diverged"])
     clip = over(e["gain of clipping"], 0.1)
-    steeper = over(e["spread of the curvature along the path"], 10)
+    steeper = over(e["spread of the curvature along steps"], 5)
     return Score(
-        min(jump, rise, clip, steeper),
-        ("spike of the gradient", "spread of the curvature along the path", "gain of clipping"), "siblings",
+        min(jump, rise, clip, steeper, 1 - _known(e["adaptive"], 0.0)),
+        ("spike of the gradient", "spread of the curvature along steps", "gain of clipping"), "siblings",
     )  # fmt: skip
 
 
@@ -128,19 +133,25 @@ def _limited(e: Evidence) -> float:
 
 
 def _ill_conditioned(e: Evidence) -> Score:
-    spread = over(e["condition"], 100)
-    on = over(e["gain of going on"], 0.1)
+    """Also of a function whose loss is next to its lowest while its parameters are far from there: the flat directions
+    have little share in the loss.
+    """
+    left = min(
+        over(e["left of the way to where it would go on to"], 0.3),
+        1.0 if _functional(e) else 0.0,
+        over(e["gain of going on"], 1e-7),
+    )
+    on = max(over(e["gain of going on"], 0.1), left)
     calm = min(
         1 - over(e["gain of larger batches"], 0.1),
         1 - over(e["gain of a smaller rate"], 0.1),
         under(_hidden(e), 0.8, 0.02),
     )
-    up = 1 - over(-e["lowest curvature"], 0.05)
+    up = 1 - over(-e["lowest curvature"], 0.1)
     return Score(
-        min(spread, on, _limited(e), calm, up, 1 - e["diverged"]),
-        ("condition", "gain of going on", "gain of a larger rate"),
-        "siblings",
-    )
+        min(over(e["condition"], 50), on, _limited(e), calm, up, 1 - e["diverged"], 1 - _misled(e).value),
+        ("condition", "gain of going on", "gain of a larger rate"), "siblings",
+    )  # fmt: skip
 
 
 def _noisy(e: Evidence) -> Score:
@@ -156,8 +167,9 @@ def _too_small(e: Evidence) -> Score:
         under(_known(e["sharpness of its limit, to begin with"], 0.0), 0.1),
         under(_known(e["sharpness of its limit, at the end"], 0.0), 0.1),
     )
+    worse = 1 - over(e["gain of a smaller rate"], 0.05)
     return Score(
-        min(over(e["gain of a larger rate"], 0.1), moving, slow, 1 - over(e["gain of a smaller rate"], 0.05), 1 - _misled(e).value),
+        min(over(e["gain of a larger rate"], 0.1), moving, slow, worse, 1 - _misled(e).value),
         ("gain of a larger rate", "gain of a smaller rate", "sharpness of its limit, to begin with"), "siblings",
     )  # fmt: skip
 
@@ -193,16 +205,39 @@ def _plasticity(e: Evidence) -> Score:
 
 
 def _misled(e: Evidence) -> Score:
-    away = min(
-        under(1 + e["way's angle to the better basin"], 1.0, 0.02),
-        under(1 + e["slope's angle to the better basin"], 1.3, 0.05),
-    )
-    moving = max(over(e["fall late on"], 5e-3), over(e["gain of going on"], 0.03))
+    basin = e["gain of another basin"]
+    away = under(1 + e["way's angle to the better basin"], 1.75, 0.02)
+    short = under(max(_known(e["gain of going on"], 0.0), 1e-9) / basin if basin > 0 else math.nan, 0.6, 0.1)
+    moving = min(over(e["fall late on"], 5e-3), over(e[_STILL], 0.02))
     calm = min(1 - over(e["gain of a smaller rate"], 0.05), 1 - e["diverged"], under(_hidden(e), 0.7, 0.05))
     return Score(
-        min(away, moving, calm, over(e["gain of another basin"], 0.1)),
-        ("way's angle to the better basin", "gain of another basin", "fall late on"), "siblings",
+        min(away, short, moving, calm, over(basin, 0.1)),
+        ("way's angle to the better basin", "gain of another basin", "gain of going on"), "siblings",
     )  # fmt: skip
+
+
+# What explains others: where the first is found, these are its effects and are not told beside it.
+_EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "lost plasticity": (
+            "noisy gradient", "rate too large", "rate too small", "cliff or exploding gradient", "saddle",
+            "local slope misleads", "ill-conditioning",
+        ),
+        "bad initialisation": ("rate too small", "noisy gradient", "ill-conditioning", "local slope misleads"),
+        "saddle": ("local slope misleads", "rate too large", "rate too small", "ill-conditioning"),
+        "cliff or exploding gradient": ("plateau or saturation", "saddle", "bad local minimum"),
+        "plateau or saturation": ("noisy gradient", "local slope misleads"),
+        "dead units": ("noisy gradient", "local slope misleads"),
+    }
+)  # fmt: skip
+
+
+def found(e: Evidence, sure: float = 0.5) -> dict[str, Score]:
+    """The troubles that are there at least so surely, without those that another of them explains; the surest first."""
+    there = {name: score for name, score in scores_of(e).items() if score.value >= sure}
+    explained = {effect for name in there for effect in _EXPLAINS.get(name, ())}
+    told = {name: score for name, score in there.items() if name not in explained}
+    return dict(sorted(told.items(), key=lambda one: -one[1].value))
 
 
 def scores_of(e: Evidence) -> dict[str, Score]:

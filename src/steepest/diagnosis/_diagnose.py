@@ -7,7 +7,7 @@ from ..errors import InputError
 from ..training import Run
 from ._actions import ACTIONS
 from ._beside import Sibling
-from ._criteria import Score, scores_of
+from ._criteria import Score, found
 from ._evidence import Evidence, gather
 from ._verdict import Diagnosis, Verdict
 
@@ -43,10 +43,9 @@ def diagnose(
 
 def judged(run: Run, evidence: Evidence) -> Diagnosis:
     """The verdicts that evidence allows."""
-    found = [_verdict(name, score, evidence) for name, score in scores_of(evidence).items() if score.value >= _SURE]
-    if found:
-        found.sort(key=lambda one: -one.confidence)
-        return Diagnosis(run, "troubled", tuple(found), missing=evidence.missing, evidence=evidence)
+    verdicts = tuple(_verdict(name, score, evidence) for name, score in found(evidence, _SURE).items())
+    if verdicts:
+        return Diagnosis(run, "troubled", verdicts, missing=evidence.missing, evidence=evidence)
     gain = evidence["gain of any"]
     if math.isnan(gain) or evidence["steps"] < 2:
         reason = f"the run took {evidence['steps']:.0f} steps, too few to be told from luck. {_MORE_STEPS}"

@@ -19,7 +19,7 @@ from ._beside import Levels, Nursery, Sibling, as_sibling, other_starts, standar
 from ._gradient_noise import gradient_noise
 from ._record import Record, Snapshot, layers_of, medians, record
 from ._spectrum import Spectrum, spectrum
-from ._stability import sharpness
+from ._stability import adapts, sharpness
 from ._units import LayerUnits, layer_units
 
 # A Hessian of so many parameters is formed whole; a larger one is asked at both ends.
@@ -35,6 +35,7 @@ _FAR_SLOWER = (1e-3, 1e-4, 1e-5, 1e-6)
 _STUCK = 0.9
 # Starts from which other basins are looked for, at so many distances.
 _BASINS = 20
+_DRAWS = 4096
 # A run that ends this near to the best beside it needs no further explanation by more runs.
 _NEAR = 0.02
 
@@ -82,6 +83,7 @@ class _Gathering:
     away: float = 0.0
     before: Snapshot | None = None
     quickest: Any = None
+    basin: Any = None
     reachable: float = math.inf
 
     @property
@@ -173,10 +175,15 @@ def _begun(run: Run, recorded: Record, epochs: int) -> _Gathering:
 def _reachable(g: _Gathering) -> None:
     """How low the loss can be had at all: by a quasi-Newton method from the start, and from where the run ended."""
     begun = g.record.snapshots[0].parameters
-    found = probes.quasi_newton(g.loss, begun, g.batch)
+    far = probes.reach(g.end.parameters, begun)
+    found = probes.quasi_newton(g.loss, begun, g.batch, step=1e-2 * far)
     g.quickest = Sibling("method", 0.0, found.loss, found.loss, found.parameters)
-    on = probes.quasi_newton(g.loss, g.end.parameters, g.batch)
+    on = probes.quasi_newton(g.loss, g.end.parameters, g.batch, step=1e-3 * far)
     g.numbers["loss a quasi-Newton method goes on to"] = on.loss
+    ahead = _apart(on.parameters, begun)
+    g.numbers["left of the way to where it would go on to"] = (
+        _apart(on.parameters, g.end.parameters) / ahead if ahead else 0.0
+    )
     g.reachable = min(found.loss, on.loss)
 
 
@@ -203,6 +210,7 @@ def _rates_and_starts(g: _Gathering) -> None:
         "gain of any": g.gain(g.siblings),
         "loss to begin with": g.levels.start,
         "loss late on": g.own.late,
+        "adaptive": float(adapts(g.run.optimizer)),
         "rows": float(g.record.instance.rows if jax.tree.leaves(g.record.instance.train) else 0),
         "diverged": float(g.run.status == "diverged" or not math.isfinite(g.own.late)),
         "loss to begin with, of the best constant's": g.levels.start / g.levels.trivial
@@ -220,12 +228,14 @@ def _basins(g: _Gathering) -> None:
     """Other basins, found by a quasi-Newton method from starts around this one, near and far."""
     begun = g.record.snapshots[0].parameters
     flat, _ = probes.flattened(begun)
-    found = [probes.quasi_newton(g.loss, one, g.batch, iterations=100) for one in _elsewhere(g)]
+    far = probes.reach(g.end.parameters, begun)
+    found = [probes.quasi_newton(g.loss, one, g.batch, iterations=100, step=1e-2 * far) for one in _elsewhere(g)]
     best = min(found, key=lambda one: one.loss if math.isfinite(one.loss) else math.inf)
     lowest = g.lowest_losses()[0]
     if not math.isfinite(best.loss) or lowest - best.loss > 1e3 * max(g.levels.start - lowest, abs(lowest), 1e-12):
         return
     g.reachable = min(g.reachable, best.loss)
+    g.basin = Sibling("start", 0.0, best.loss, best.loss, best.parameters)
     span = _span(g)
     g.numbers["gain of another basin"] = (g.own.late - best.loss) / span if math.isfinite(g.own.late) else 1.0
     g.numbers["basins that gain"] = float(np.mean([g.own.late - one.loss > 0.1 * span for one in found]))
@@ -245,10 +255,11 @@ def _elsewhere(g: _Gathering) -> list[Any]:
     begun = g.record.snapshots[0].parameters
     flat, unravel = probes.flattened(begun)
     far, random = probes.reach(g.end.parameters, begun), np.random.default_rng(0)
-    starts = []
-    for number in range(_BASINS):
-        drawn = random.standard_normal(flat.size)
-        starts.append(unravel(flat + (0.25 + 2.75 * number / _BASINS) * far * drawn / np.linalg.norm(drawn)))
+    drawn = random.standard_normal((_DRAWS, flat.size))
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    away = far * 4 * random.random((_DRAWS, 1))
+    starts = [unravel(point) for point in (flat + away * drawn)[: _BASINS // 2]]
+    starts += probes.lowest_places(g.loss, flat + away * drawn, unravel, g.batch, _BASINS - len(starts))
     if isinstance(g.run.problem, Surface):
         starts += [np.asarray(point, np.float32) for point in other_starts(g.run, g.record.instance, _BASINS)]
         starts += [np.asarray(one.at, np.float32) for one in g.run.problem.minima[:1]]
@@ -277,6 +288,7 @@ def _path(g: _Gathering) -> None:
     numbers["finite steps"] = float(finite.mean())
     numbers["largest gradient before"] = float(np.max(norms[finite], initial=0.0))
     _spike(g, norms, finite)
+    _secants(g, norms, finite)
     sizes = np.sqrt(seen.steps.sum(axis=1)) / np.sqrt(np.maximum(seen.parameters.sum(axis=1), 1e-30))
     numbers["step of the parameters"] = medians(sizes[np.isfinite(sizes)])
     way = float(np.sum(np.sqrt(seen.steps.sum(axis=1))[finite]))
@@ -293,6 +305,18 @@ def _path(g: _Gathering) -> None:
     swings = np.abs(np.diff(told[-third:]))
     numbers["swing late on"] = float(np.median(swings) / span) if len(swings) else 0.0
     numbers["rise above the lowest"] = float((np.median(told[-third:]) - told.min()) / span)
+
+
+def _secants(g: _Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
+    """How much the curvature along the steps differs: by how far the gradient turned and grew, over the step."""
+    before, after, steps = norms[:-1], norms[1:], g.record.step_norms[:-1]
+    change = np.sqrt(np.maximum(before**2 + after**2 - 2 * before * after * g.record.seen.turn[1:], 0.0))
+    told = finite[:-1] & finite[1:] & (steps > 0)
+    secants = change[told] / steps[told]
+    secants = secants[np.isfinite(secants) & (secants > 0)]
+    if len(secants) > 1:
+        g.numbers["largest curvature along a step, of the median"] = float(secants.max() / np.median(secants))
+        g.numbers["spread of the curvature along steps"] = float(secants.max() / secants.min())
 
 
 def _spike(g: _Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
@@ -425,7 +449,7 @@ def _curvature(g: _Gathering) -> None:
             there = max(abs(elsewhere.lowest), abs(elsewhere.highest), 1e-30)
             numbers["curvature at the end, of a better run's"] = size / max(there, *others)
     on = numbers["loss a quasi-Newton method goes on to"]
-    numbers["gain of going on"] = (here - on) / max(span, here - on)
+    numbers["gain of going on"] = (here - on) / span
     places = {
         "at the start": g.record.snapshots[0],
         "to begin with": g.record.snapshots[min(1, len(g.record.snapshots) - 1)],
@@ -445,10 +469,15 @@ def _span(g: _Gathering) -> float:
 
 def _better(g: _Gathering) -> Any:
     """Where the lowest of all ended, if that is a good deal lower than the run did; else None."""
-    ends = [one for one in (*g.siblings, g.quickest) if one.last is not None and math.isfinite(one.late)]
+    ends = [one for one in (*g.siblings, *_others(g)) if one.last is not None and math.isfinite(one.late)]
     ends = [one for one in ends if _alike(one.last, g.end.parameters)]
     best = min(ends, key=lambda one: one.late, default=None)
     return best.last if best is not None and not g.own.late - best.late <= _NEAR * _span(g) else None
+
+
+def _others(g: _Gathering) -> list[Sibling]:
+    """Where quasi-Newton methods ended, from the start and from elsewhere."""
+    return [one for one in (g.quickest, g.basin) if one is not None]
 
 
 def _places(g: _Gathering) -> list[Snapshot]:
@@ -549,12 +578,9 @@ def _changed(g: _Gathering) -> None:
             g.siblings.append(larger)
             numbers["gain of larger batches"] = g.gain([larger])
     if numbers.get("spike of the gradient", 0) > 10 or numbers["diverged"]:
-        norms = g.record.gradient_norms
-        told = norms[np.isfinite(norms)]
-        limit = float(np.median(told[: max(1, int(numbers.get("spike at", 0) * len(told)))])) if len(told) else 1.0
-        clipped = nursery.clipped(max(limit, 1e-12))
-        g.siblings.append(clipped)
-        numbers["gain of clipping"] = g.gain([clipped])
+        clipped = [nursery.clipped(limit) for limit in _limits(g)]
+        g.siblings += clipped
+        numbers["gain of clipping"] = g.gain(clipped)
     if troubled or g.small:
         adaptive = nursery.adaptive()
         g.siblings += adaptive
@@ -566,6 +592,20 @@ def _changed(g: _Gathering) -> None:
         g.siblings.append(shallow)
         numbers["gain of a shallower network"] = g.gain([shallow])
     numbers["gain of any"] = g.gain(g.siblings)
+
+
+def _limits(g: _Gathering) -> list[float]:
+    """Where to clip the gradient's norm: at its usual size before the spike, and so that a step moves the parameters by
+    a hundredth or a tenth of their size.
+    """
+    norms = g.record.gradient_norms
+    told = norms[np.isfinite(norms)]
+    before = told[: max(1, int(g.numbers.get("spike at", 0) * len(told)))]
+    usual = float(np.median(before)) if len(before) else 1.0
+    share = g.run.optimizer.hyperparameters.get("momentum", 0.0)
+    size = probes.reach(g.record.snapshots[0].parameters, g.record.snapshots[0].parameters)
+    rate = g.run.optimizer.learning_rate / max(1e-3, 1 - share)
+    return [max(limit, 1e-12) for limit in (usual, 0.01 * size / rate, 0.1 * size / rate)]
 
 
 def _reinitialised(g: _Gathering) -> bool:
@@ -591,12 +631,8 @@ def _growth(g: _Gathering) -> float:
 def _better_basin(g: _Gathering) -> None:
     """Whether the way led away from where a better run ended."""
     numbers = g.numbers
-    better = [
-        one
-        for one in (*g.siblings, *([g.quickest] if g.quickest else []))
-        if one.last is not None and math.isfinite(one.late)
-    ]
-    better = [one for one in better if all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one.last))]
+    better = [one for one in (*g.siblings, *_others(g)) if one.last is not None and math.isfinite(one.late)]
+    better = [one for one in better if _alike(one.last, g.end.parameters)]
     if not better:
         return
     best = min(better, key=lambda one: one.late)

@@ -16,6 +16,8 @@ from ._spectrum import Loss
 
 # Rows that a probe looks at, evenly spaced; the ends of a spectrum differ little on more.
 _ROWS = 2048
+# What a loss that is not finite counts as to a method that only knows numbers.
+_LOST = 1e30
 # Lengths that are asked for at once.
 _TOGETHER = 26
 # Lengths of a probe's steps, as shares of how far the parameters are from 0 and from where they began.
@@ -166,21 +168,38 @@ class Descent(NamedTuple):
     parameters: Any
 
 
-def quasi_newton(loss: Loss, start: Any, batch: Any, *, iterations: int = 200) -> Descent:
-    """Minimise over all the rows by L-BFGS, which learns the curvature as it goes and is not slowed by its spread."""
+def quasi_newton(loss: Loss, start: Any, batch: Any, *, iterations: int = 200, step: float = 1.0) -> Descent:
+    """Minimise over all the rows by L-BFGS, which learns the curvature as it goes and is not slowed by its spread.
+
+    step: how far its first trial goes; small ones keep it in the valley that it begins in.
+    """
     from scipy.optimize import minimize
 
     flat, unravel = flattened(start)
     # The method's tolerances are absolute: in units of the first gradient the loss's own scale does not matter.
-    size = float(np.abs(slope(loss, start, batch)).max(initial=0.0))
+    size = step * float(np.abs(slope(loss, start, batch)).max(initial=0.0))
     unit = size if math.isfinite(size) and size > 0 else 1.0
 
-    def told(vector: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = _slope(unravel(vector), batch, loss=loss)
+    def told(moved: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = _slope(unravel(flat + step * moved), batch, loss=loss)
         if not np.isfinite(value):
-            return 1e30, np.zeros(len(vector))
-        return float(value) / unit, flattened(gradient)[0] / unit
+            return _LOST, np.zeros(len(moved))
+        return float(value) / unit, step * flattened(gradient)[0] / unit
 
     limits = {"maxiter": iterations, "gtol": 1e-8, "ftol": 1e-12}
-    found = minimize(told, flat, jac=True, method="L-BFGS-B", options=limits)
-    return Descent(float(found.fun) * unit, jax.tree.map(np.asarray, unravel(found.x)))
+    found = minimize(told, np.zeros(len(flat)), jac=True, method="L-BFGS-B", options=limits)
+    value = float(found.fun) * unit if found.fun < _LOST else math.inf
+    return Descent(value, jax.tree.map(np.asarray, unravel(flat + step * found.x)))
+
+
+def lowest_places(loss: Loss, places: np.ndarray, unravel: Callable[[np.ndarray], Any], batch: Any, most: int) -> Any:
+    """Of many points, (points, parameters), the *most* at which the loss is lowest, as trees; the lowest first."""
+    losses = np.asarray(_at_all(unravel(places[0]), jnp.asarray(places, jnp.float32), batch, loss=loss), np.float64)
+    order = np.argsort(np.where(np.isfinite(losses), losses, np.inf), kind="stable")
+    return [unravel(places[place]) for place in order[:most]]
+
+
+@partial(jax.jit, static_argnames="loss")
+def _at_all(like: Any, places: jax.Array, batch: Any, *, loss: Loss) -> jax.Array:
+    unravel = ravel_pytree(like)[1]
+    return jax.lax.map(lambda place: loss(unravel(place), batch), places)

@@ -84,6 +84,12 @@ def stability_limit(optimizer: Optimizer, step: int = 0) -> float | None:
     return _LIMITS[kind.momentum](share) / float(optimizer.schedule(jnp.int32(step)))
 
 
+def adapts(optimizer: Optimizer) -> bool:
+    """Whether the size of its steps does not follow the gradient's: all rules but SGD and those with momentum alone."""
+    kind = _KINDS.get(optimizer.name)
+    return kind is None or kind.field is not None
+
+
 def preconditioner(optimizer: Optimizer, state: OptimizerState, parameters: Any) -> Any:
     """P of the optimizer's next steps, a tree like the parameters; None where it is 1, or the rule is not known.
 
