@@ -1,0 +1,84 @@
+"""What the steps told: spikes, turns, how the curvature along them differs, how the loss moved late on."""
+
+import math
+
+import numpy as np
+
+from ._gathering import Gathering, step_of
+from ._record import medians
+
+# Steps whose median a spike is told from.
+_BEFORE = 20
+
+
+def measure_path(g: Gathering) -> None:
+    """What the steps told: spikes, turns, how the loss moved late on."""
+    seen, norms = g.record.seen, g.record.gradient_norms
+    numbers = g.numbers
+    steps = len(norms)
+    numbers["steps"] = float(steps)
+    if steps < 2:
+        g.missing.append("The run has no two steps, so that its path tells nothing.")
+        return
+    late = slice(2 * steps // 3, None)
+    turns = seen.turn[1:]
+    numbers["turn late on"] = medians(turns[late][np.isfinite(turns[late])])
+    numbers["turn early on"] = medians(turns[: max(1, steps // 3)][np.isfinite(turns[: max(1, steps // 3)])])
+    finite = np.isfinite(norms) & np.isfinite(seen.loss)
+    numbers["finite steps"] = float(finite.mean())
+    numbers["largest gradient before"] = float(np.max(norms[finite], initial=0.0))
+    _spike(g, norms, finite)
+    _secants(g, norms, finite)
+    sizes = np.sqrt(seen.steps.sum(axis=1)) / np.sqrt(np.maximum(seen.parameters.sum(axis=1), 1e-30))
+    numbers["step of the parameters"] = medians(sizes[np.isfinite(sizes)])
+    way = float(np.sum(np.sqrt(seen.steps.sum(axis=1))[finite]))
+    numbers["straightness"] = float(np.sqrt(seen.distance[finite][-1])) / way if finite.any() and way > 0 else math.nan
+    losses = g.run.curves["train_loss"].to_numpy()
+    told = losses[np.isfinite(losses)]
+    lowest = g.lowest_losses()[0]
+    span = max(told[0] - lowest, 1e-12) if len(told) else 1.0
+    third = max(1, len(told) // 3)
+    numbers["fall late on"] = float(
+        (np.median(told[-2 * third : -third or None][:third]) - np.median(told[-third:])) / span
+    )
+    numbers["rises"] = float(np.mean(np.diff(told) > 1e-3 * span)) if len(told) > 1 else 0.0
+    swings = np.abs(np.diff(told[-third:]))
+    numbers["swing late on"] = float(np.median(swings) / span) if len(swings) else 0.0
+    numbers["rise above the lowest"] = float((np.median(told[-third:]) - told.min()) / span)
+
+
+def _secants(g: Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
+    """How much the curvature along the steps differs: by how far the gradient turned and grew, over the step."""
+    before, after, steps = norms[:-1], norms[1:], g.record.step_norms[:-1]
+    change = np.sqrt(np.maximum(before**2 + after**2 - 2 * before * after * g.record.seen.turn[1:], 0.0))
+    told = finite[:-1] & finite[1:] & (steps > 0)
+    secants = change[told] / steps[told]
+    secants = secants[np.isfinite(secants) & (secants > 0)]
+    if len(secants) > 1:
+        g.numbers["largest curvature along a step, of the median"] = float(secants.max() / np.median(secants))
+        g.numbers["spread of the curvature along steps"] = float(secants.max() / secants.min())
+
+
+def _spike(g: Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
+    """The largest jump of the gradient over the median before it, and whether the loss rose with it."""
+    losses = g.record.seen.loss
+    ratios = np.zeros(len(norms))
+    for t in range(1, len(norms)):
+        before = norms[max(0, t - _BEFORE) : t]
+        before = before[np.isfinite(before)]
+        middle = np.median(before) if len(before) else 0.0
+        ratios[t] = (
+            norms[t] / middle if middle > 0 and np.isfinite(norms[t]) else (np.inf if not np.isfinite(norms[t]) else 0)
+        )
+    jumps = np.where(np.isfinite(ratios), ratios, 1e12)
+    above = np.flatnonzero(jumps > 10)
+    place = int(above[0]) if len(above) else int(np.argmax(jumps))
+    g.numbers["spike of the gradient"] = float(jumps.max())
+    early = losses[: place + 1]
+    g.numbers["spike at"] = place / max(1, len(norms) - 1)
+    g.numbers["spikes"] = float(len(above))
+    rise = losses[min(place + 1, len(losses) - 1)] - np.min(early[np.isfinite(early)], initial=losses[0])
+    span = max(abs(g.levels.start - g.lowest_losses()[0]), 1e-12)
+    g.numbers["rise at the spike"] = float(rise / span) if np.isfinite(rise) else math.inf
+    if len(above):
+        g.before = max((one for one in g.record.snapshots if step_of(g, one) <= place), key=lambda one: one.epoch)

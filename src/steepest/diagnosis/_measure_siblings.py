@@ -1,0 +1,137 @@
+"""Runs beside a run: at other rates and starts, and what a quasi-Newton method reaches from here and elsewhere."""
+
+import math
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..functions import Surface
+from . import _probes as probes
+from ._beside import Sibling, other_starts
+from ._gathering import Gathering, alike, apart, others, span_of
+from ._stability import adapts
+
+# Rates of a run that diverges at all the usual smaller ones.
+_FAR_SLOWER = (1e-3, 1e-4, 1e-5, 1e-6)
+# Starts from which other basins are looked for, at so many distances.
+_BASINS = 20
+# Starts from which other basins are looked for, at so many distances.
+_DRAWS = 4096
+
+
+def measure_reachable(g: Gathering) -> None:
+    """How low the loss can be had at all: by a quasi-Newton method from the start, and from where the run ended."""
+    begun = g.record.snapshots[0].parameters
+    far = probes.reach(g.end.parameters, begun)
+    found = probes.quasi_newton(g.loss, begun, g.batch, step=1e-2 * far)
+    g.quickest = Sibling("method", 0.0, found.loss, found.loss, found.parameters)
+    on = probes.quasi_newton(g.loss, g.end.parameters, g.batch, step=1e-3 * far)
+    g.numbers["loss a quasi-Newton method goes on to"] = on.loss
+    ahead = apart(on.parameters, begun)
+    g.numbers["left of the way to where it would go on to"] = (
+        apart(on.parameters, g.end.parameters) / ahead if ahead else 0.0
+    )
+    g.reachable = min(found.loss, on.loss)
+
+
+def measure_rates_and_starts(g: Gathering) -> None:
+    known = {one.kind for one in g.siblings}
+    if "rate" not in known:
+        g.siblings += g.nursery.rates()
+    slower = [one for one in g.siblings if one.kind == "rate" and one.change < 1]
+    if not math.isfinite(g.own.late) and not any(math.isfinite(one.late) for one in slower):
+        g.siblings += g.nursery.rates(_FAR_SLOWER)
+    if "start" not in known:
+        g.siblings += g.nursery.starts(6 if g.small else 2)
+    if g.small:
+        _basins(g)
+    rates = [one for one in g.siblings if one.kind == "rate"]
+    starts = [one for one in g.siblings if one.kind == "start"]
+    g.numbers |= {
+        "gain of a larger rate": g.gain([one for one in rates if one.change > 1]),
+        "gain of a smaller rate": g.gain([one for one in rates if one.change < 1]),
+        "gain of thrice the rate": g.gain([one for one in rates if 1 < one.change < 5]),
+        "gain of a third of the rate": g.gain([one for one in rates if 0.2 < one.change < 1]),
+        "gain of another start": g.gain(starts),
+        "other starts that gain": float(np.mean([g.gain([one]) > 0.1 for one in starts])) if starts else math.nan,
+        "gain of any": g.gain(g.siblings),
+        "loss to begin with": g.levels.start,
+        "loss late on": g.own.late,
+        "adaptive": float(adapts(g.run.optimizer)),
+        "rows": float(g.record.instance.rows if jax.tree.leaves(g.record.instance.train) else 0),
+        "diverged": float(g.run.status == "diverged" or not math.isfinite(g.own.late)),
+        "loss to begin with, of the best constant's": g.levels.start / g.levels.trivial
+        if g.levels.trivial > 0
+        else math.nan,
+        "loss late on, of the best constant's": g.own.late / g.levels.trivial if g.levels.trivial > 0 else math.nan,
+    }
+    lower = [one for one in rates if g.gain([one]) >= 0.7 * g.gain(rates) > 0]
+    g.numbers["least change of rate that gains"] = min(
+        (one.change for one in lower), key=lambda f: abs(math.log(f)), default=1.0
+    )
+
+
+def _basins(g: Gathering) -> None:
+    """Other basins, found by a quasi-Newton method from starts around this one, near and far."""
+    begun = g.record.snapshots[0].parameters
+    flat, _ = probes.flattened(begun)
+    far = probes.reach(g.end.parameters, begun)
+    found = [probes.quasi_newton(g.loss, one, g.batch, iterations=100, step=1e-2 * far) for one in _elsewhere(g)]
+    best = min(found, key=lambda one: one.loss if math.isfinite(one.loss) else math.inf)
+    lowest = g.lowest_losses()[0]
+    if not math.isfinite(best.loss) or lowest - best.loss > 1e3 * max(g.levels.start - lowest, abs(lowest), 1e-12):
+        return
+    g.reachable = min(g.reachable, best.loss)
+    g.basin = Sibling("start", 0.0, best.loss, best.loss, best.parameters)
+    span = span_of(g)
+    g.numbers["gain of another basin"] = (g.own.late - best.loss) / span if math.isfinite(g.own.late) else 1.0
+    g.numbers["basins that gain"] = float(np.mean([g.own.late - one.loss > 0.1 * span for one in found]))
+    to, _ = probes.flattened(best.parameters)
+    slope = probes.slope(g.loss, begun, g.batch)
+    went, _ = probes.flattened(g.end.parameters)
+    g.numbers["slope's angle to the better basin"] = _cosine(-slope, to - flat)
+    g.numbers["way's angle to the better basin"] = _cosine(went - flat, to - flat)
+    first = np.linalg.norm(to - flat)
+    g.numbers["distance to the better basin, of the start's"] = (
+        float(np.linalg.norm(to - went) / first) if first > 0 else math.nan
+    )
+
+
+def _elsewhere(g: Gathering) -> list[Any]:
+    """Starts for other basins: around this one, near and far; of a test function points of its box and its minima."""
+    begun = g.record.snapshots[0].parameters
+    flat, unravel = probes.flattened(begun)
+    far, random = probes.reach(g.end.parameters, begun), np.random.default_rng(0)
+    drawn = random.standard_normal((_DRAWS, flat.size))
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    away = far * 4 * random.random((_DRAWS, 1))
+    starts = [unravel(point) for point in (flat + away * drawn)[: _BASINS // 2]]
+    starts += probes.lowest_places(g.loss, flat + away * drawn, unravel, g.batch, _BASINS - len(starts))
+    if isinstance(g.run.problem, Surface):
+        starts += [np.asarray(point, np.float32) for point in other_starts(g.run, g.record.instance, _BASINS)]
+        starts += [np.asarray(one.at, np.float32) for one in g.run.problem.minima[:1]]
+    return starts
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / size if size > 0 and math.isfinite(size) else math.nan
+
+
+def measure_better_end(g: Gathering) -> None:
+    """Whether the way led away from where a better run ended."""
+    numbers = g.numbers
+    better = [one for one in (*g.siblings, *others(g)) if one.last is not None and math.isfinite(one.late)]
+    better = [one for one in better if alike(one.last, g.end.parameters)]
+    if not better:
+        return
+    best = min(better, key=lambda one: one.late)
+    begun, end = g.record.snapshots[0].parameters, g.end.parameters
+    first, last = (apart(one, best.last) for one in (begun, end))
+    numbers["distance to a better run's end, of the start's"] = last / first if first > 0 else math.nan
+    numbers["gain of the best"] = (
+        (g.own.late - best.late) / max(span_of(g), g.own.late - best.late, 1e-12) if math.isfinite(g.own.late) else 1.0
+    )
+    norms = [apart(one.parameters, jax.tree.map(np.zeros_like, one.parameters)) for one in g.record.snapshots]
+    numbers["growth of the parameters"] = norms[-1] / norms[0] if norms[0] > 0 else math.inf
