@@ -176,6 +176,9 @@ def test_random_directions_are_of_the_lengths_of_the_units(run):
     )
     assert (seen.paths, seen.explained) == ((), None)
     assert (seen.slice.along[0], other.slice.along[0]) == (-0.5, -1.0)
+    drawn = st.landscape(run.problem, around=run, directions="random", points=3, span=0.5, seed=7)
+    assert drawn.slice.losses[0, 0] != pytest.approx(seen.slice.losses[0, 0], rel=1e-4)
+    assert drawn.slice.losses[1, 1] == pytest.approx(seen.slice.losses[1, 1], rel=1e-6)
     (instance,) = run.problem.instances([3])
     assert seen.slice.losses[1, 1] == pytest.approx(float(instance.loss(run.parameters, instance.train)), rel=1e-5)
 

@@ -104,7 +104,8 @@ def test_a_mistake_is_one_sentence(steepest, words, message):
 
 def test_a_directory_that_is_not_whole_is_one_sentence(steepest):
     steepest.works("fit", "wine", *TINY, "--out", "one")
-    assert "leave --dimensions out" in steepest.refuses("landscape", "one", "--dimensions", "3")
+    for option in ("--dimensions", "--steps"):
+        assert f"leave {option} out" in steepest.refuses("landscape", "one", option, "3")
     curves = (steepest.place / "one" / "curves.parquet").read_bytes()
     (steepest.place / "one" / "curves.parquet").unlink()
     assert "curves.parquet" in steepest.refuses("landscape", "one")

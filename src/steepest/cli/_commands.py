@@ -233,7 +233,9 @@ def landscape(
     between: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Another run: the loss on the straight way to it.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="How many each optimizer takes on a function.")] = 300,
+    steps: Annotated[
+        int | None, typer.Option(help="How many each optimizer takes on a function; 300 if not given.")
+    ] = None,
     dimensions: Annotated[int | None, typer.Option(help="Of a function that takes any number of them.")] = None,
     points: Annotated[int, typer.Option(help="Of the grid, along each side.")] = 101,
     span: Annotated[float | None, typer.Option(help="Half the width of the plane.")] = None,

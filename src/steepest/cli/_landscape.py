@@ -16,27 +16,40 @@ from . import _options as options
 from ._progress import Line, progress
 from ._reopen import reopen
 
-_USUAL = "sgd,momentum,adam"
+_USUAL, _STEPS = "sgd,momentum,adam", 300
 
 
 def run_landscape(
     what: str, *, out: Path | None, quiet: bool, optimizers: str | None, dimensions: int | None, data: str | None,
-    between: Path | None, directions: str | None, steps: int, points: int, span: float | None, rows: int, seed: int,
+    between: Path | None, directions: str | None, steps: int | None, points: int, span: float | None, rows: int,
+    seed: int,
 ) -> None:  # fmt: skip
     """Draw a test function, or the loss around the model of a run directory."""
     console = Console(highlight=False, soft_wrap=True)
-    place = out or Path(f"landscape-{Path(what).name}.html")
+    place = out or Path(f"landscape-{Path(what).resolve().name}.html")
     check_suffix(place)
-    asked: dict[str, Any] = {"directions": directions, "points": points, "span": span, "rows": rows or None}
+    asked: dict[str, Any] = {
+        "directions": directions,
+        "points": points,
+        "span": span,
+        "rows": rows or None,
+        "seed": seed,
+    }
     with progress(console, 1, "done", quiet=quiet) as line:
         if what in FUNCTIONS and not Path(what).is_dir():
             _refuse(f"{what} is a function", data=data, between=between)
             chosen = options.listed(_USUAL if optimizers is None else optimizers) or []
             chosen = [] if chosen == ["none"] else chosen
             surface = _surface(what, dimensions)
-            seen: Landscape | Between = landscape(surface, chosen, steps=steps, seed=seed, **asked)
+
+            def watch(done: int, of: int) -> None:
+                line.show(done, f"step {done - 1} of {of - 1}")
+
+            seen: Landscape | Between = landscape(
+                surface, chosen, steps=_STEPS if steps is None else steps, watch=watch, **asked
+            )
         else:
-            _refuse("A run directory has its own", dimensions=dimensions)
+            _refuse("A run directory has its own", dimensions=dimensions, steps=steps)
             where = _Where(what, data, between)
             seen = _around(where, options.listed(optimizers) or [], line, asked)
         line.show(1, "drawing")
@@ -83,7 +96,7 @@ def _around(where: _Where, optimizers: list[str], line: Line, asked: dict[str, A
     tables = {one.problem.table.fingerprint for one in (run, other) if isinstance(one.problem, NetworkProblem)}
     if len(tables) > 1:
         raise InputError(f"'{what}' and '{between}' were trained on different tables. Give two of one table.")
-    return landscape(run.problem, around=run, between=other, **asked)
+    return landscape(run.problem, around=run, between=other, points=asked["points"], rows=asked["rows"])
 
 
 def _again(directory: Path, data: str | None, line: Line) -> Run:

@@ -64,7 +64,8 @@ def landscape(
     ``hessian``: of the highest and the lowest curvature.
     points: of the grid, along each side.  span: half the width of the plane in lengths of its directions.
     rows: of the training data, evenly spaced, that stand for all; None takes all.
-    batch_size, seed: as in ``fit``.  watch: hears how many points of a way are known, and of how many.
+    batch_size: as in ``fit``.  seed: as there where no run is given; draws the random directions.
+    watch: hears how many points of a way are known, and of how many.
     Raises InputError for a function of one number, a plane without a centre, an unknown direction, a run of another
     problem, one that left what is finite at once, and numbers out of range.
 
@@ -74,7 +75,7 @@ def landscape(
     (['minimum'], True)
     """
     _check(problem, around, between, directions, steps=steps, points=points, rows=rows, span=span)
-    seed = seed if around is None else around.seed
+    drawn, seed = seed, seed if around is None else around.seed
     (instance,) = problem.instances([seed])
     begun, _ = start(instance.init, seed)
     for run in (one for one in (around, between) if one is not None):
@@ -96,7 +97,7 @@ def landscape(
         return whole(problem, instance, ways, points=points, span=span, rows=rows)
     centre = None if around is None else around.parameters
     directions = directions or ("path" if ways else "random")
-    return slice_of(problem, instance, ways, centre, directions, points=points, span=span, rows=rows, seed=seed)
+    return slice_of(problem, instance, ways, centre, directions, points=points, span=span, rows=rows, seed=drawn)
 
 
 class _Asked(NamedTuple):
@@ -119,9 +120,12 @@ def _way(one: Trained, asked: _Asked) -> Way:
         (own,) = one.problem.instances([one.seed])
         return replayed(one, own, told=asked.watch)
     if asked.size <= _FEW and not isinstance(asked.problem, NetworkProblem):
-        return walk(
+        way = walk(
             asked.problem, one, asked.steps, instance=asked.instance, batch_size=asked.batch_size, seed=asked.seed
         )
+        if asked.watch is not None:
+            asked.watch(len(way.points), asked.steps + 1)
+        return way
     settings = Settings(batch_size=asked.batch_size) if asked.around is None else asked.around.settings
     chosen = one if isinstance(one, Optimizer) else optimizer(one)
     training = Training(asked.problem, asked.instance, chosen, settings, seed=asked.seed)

@@ -19,8 +19,8 @@ from ..training import Run, Settings, Training, minibatches, steps_per_epoch
 
 # The learning rates that an optimizer without one tries: half decades to both sides of its usual rate.
 _TRIED = np.geomspace(1e-4, 1e4, 17)
-# Numbers of all the points of a way together: 256 MB in float32.
-_MOST_NUMBERS = 2**26
+# Numbers of all the points of a way together: 64 MB in float32, twice that where its directions are sought.
+_MOST_NUMBERS = 2**24
 _MOST_POINTS = 201
 Told = Callable[[int, int], None]  # (points so far, of how many)
 
@@ -134,7 +134,7 @@ def replayed(run: Run, instance: Instance, *, told: Told | None = None) -> Way:
 def followed(training: Training, epochs: int, *, told: Told | None = None) -> Way:
     """The way of a training: its parameters after every epoch, or after 200 evenly spaced ones.
 
-    Of a network so large that those would not fit into 256 MB there are fewer.
+    Of a network so large that those would not fit into 64 MB there are fewer.
     told: hears how many points are known, and of how many. Where it diverges they end before.
     Raises InputError where fewer than two are left.
     """
