@@ -1,8 +1,11 @@
 """``steepest diagnose``."""
 
+import base64
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +14,8 @@ from ..diagnosis import Diagnosis, Sibling, diagnose
 from ..diagnosis import shown as number
 from ..errors import InputError
 from ..files import new_file
+from ..landscapes import landscape
+from ..pictures import write_still
 from ..reports import read, report
 from ..training import Run
 from ._progress import progress
@@ -18,6 +23,8 @@ from ._progress import progress
 # Stages that a diagnosis goes through, for its line of progress.
 _STAGES = 6
 FILE = "diagnosis.json"
+# Of a picture in a report: points along each side, rows of the table, dots an inch.
+_POINTS, _ROWS, _DPI = 41, 500, 110
 
 
 def run_diagnose(
@@ -32,7 +39,7 @@ def run_diagnose(
 
     one = reopen(record, data, run)
     found = diagnosed(console, one.run, siblings=one.siblings, seconds=seconds, quiet=quiet or as_json)
-    keep(directory, {one.number: found})
+    keep(directory, {one.number: found}, pictures={one.number: drawn(one.run)})
     report(directory)
     if as_json:
         print(json.dumps({"run": one.number, **found.to_json()}, indent=1))
@@ -74,16 +81,37 @@ def say(console: Console, found: Diagnosis) -> None:
         console.print(f"Not told: {missing}")
 
 
-def keep(directory: Path, found: dict[int, Diagnosis], title: str = "") -> None:
+def drawn(run: Run) -> dict[str, str] | None:
+    """The loss around a run on the plane of its own path, as a picture in text and its description; None where none is.
+
+    png: base64.  text: what is seen.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        try:
+            seen = landscape(run.problem, around=run, points=_POINTS, rows=_ROWS)
+            write_still(seen.still(), Path(place) / "seen.png", title=seen.title, text=seen.text, dpi=_DPI)
+        except InputError:  # of one parameter, or a run that left what is finite at once
+            return None
+        return {"png": base64.b64encode((Path(place) / "seen.png").read_bytes()).decode(), "text": seen.text}
+
+
+def keep(
+    directory: Path,
+    found: dict[int, Diagnosis],
+    *,
+    title: str = "",
+    pictures: Mapping[int, dict[str, str] | None] = MappingProxyType({}),
+) -> None:
     """Write diagnoses beside the runs, by run number, with those that are there already.
 
-    title: what they are of, where that is not the run that the directory keeps.
+    title: what they are of, where that is not the run that the directory keeps.  pictures: as ``drawn`` makes them.
     """
     path = directory / FILE
     try:
         there = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.is_file() else {}
     except (OSError, ValueError, KeyError, TypeError):
         there = {}
-    there |= {str(number): {"title": title, **one.to_json()} for number, one in found.items()}
+    for run, one in found.items():
+        there[str(run)] = {"title": title, "picture": pictures.get(run), **one.to_json()}
     with new_file(path) as temporary:
         temporary.write_text(json.dumps({"format": 1, "runs": there}, indent=1, allow_nan=False))

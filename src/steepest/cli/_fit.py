@@ -22,7 +22,7 @@ from ..rules import find, proper_name
 from ..schedules import over_run
 from ..training import WATCH_SECONDS, Run, Settings, Training, climb_network, steps_per_epoch
 from . import _options as options
-from ._diagnose import diagnosed, keep, say
+from ._diagnose import diagnosed, drawn, keep, say
 from ._interrupts import interrupts
 from ._like import SHARES, TRANSFORMS
 from ._like import like as taken_from
@@ -66,7 +66,8 @@ def run_fit(
         save_fit(run, directory, command, source_of(data))
         if found:
             at = f"{proper_name(first.optimizer.name)} at {rate(first.optimizer.learning_rate)}"
-            keep(directory, found, "" if run is first else f"The run before the remedy: {at}")
+            title = "" if run is first else f"The run before the remedy: {at}"
+            keep(directory, found, title=title, pictures={0: drawn(first)})
         report(directory)
     if not found:
         _say_run(console, problem, run)

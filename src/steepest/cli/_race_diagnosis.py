@@ -14,7 +14,7 @@ from ..races import Plan, configured, parsed_knobs, rate
 from ..reports import Record, read, report
 from ..rules import proper_name
 from ..training import Run, fit_instance
-from ._diagnose import keep
+from ._diagnose import drawn, keep
 from ._progress import progress
 from ._reopen import siblings_of
 
@@ -38,13 +38,16 @@ def diagnose_race(console: Console, problem: NetworkProblem, plan: Plan, place: 
     record = read(place)
     picked = worth_a_look(record)
     found: dict[int, Diagnosis] = {}
+    pictures: dict[int, dict[str, str] | None] = {}
     with progress(console, len(picked), "diagnoses", quiet=quiet) as line:
         for done, one in enumerate(picked):
             line.show(done, one.what)
             run = rerun(record, one.row, problem, plan)
             siblings = siblings_of(record, one.row, problem)
-            found[int(record.runs["run"][one.row])] = diagnose(run, siblings=siblings, seconds=_SECONDS)
-    keep(place, found)
+            number = int(record.runs["run"][one.row])
+            found[number] = diagnose(run, siblings=siblings, seconds=_SECONDS)
+            pictures[number] = drawn(run)
+    keep(place, found, pictures=pictures)
     report(place)
     for one, told in zip(picked, found.values(), strict=True):
         name = proper_name(str(record.runs["optimizer"][one.row]))

@@ -1,6 +1,7 @@
 """What was found of single runs: the winner's, and one of each kind of failure."""
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from ..errors import InputError
@@ -14,7 +15,10 @@ _FORMAT = 1
 
 
 class Diagnosed(NamedTuple):
-    """One run's diagnosis: what it is of, the sentence, a row a verdict, what could not be told."""
+    """One run's diagnosis: what it is of, the sentence, a row a verdict, what to do, what could not be told.
+
+    png: the loss around it, base64, or empty.  text: what is seen there.
+    """
 
     title: str
     outcome: str
@@ -22,6 +26,8 @@ class Diagnosed(NamedTuple):
     table: Table | None
     next: list[str]
     missing: list[str]
+    png: str
+    text: str
 
 
 def diagnosed(record: Record) -> list[Diagnosed]:
@@ -49,7 +55,7 @@ def diagnosed(record: Record) -> list[Diagnosed]:
 
 
 def _one(record: Record, run: int, told: dict[str, Any], own: bool) -> Diagnosed:
-    verdicts = told["verdicts"]
+    verdicts, picture = told["verdicts"], told.get("picture") or {}
     rows = [
         [
             str(one["name"]),
@@ -64,10 +70,18 @@ def _one(record: Record, run: int, told: dict[str, Any], own: bool) -> Diagnosed
         f"{str(one['name']).capitalize()}: {one['action']['sentence']} It would be refuted so: {one['refuted_by']}"
         for one in verdicts
     ]
+    title = str(told.get("title") or _title(record, run, own))
     return Diagnosed(
-        str(told.get("title") or _title(record, run, own)), str(told["outcome"]), str(told["sentence"]), table, following,
-        [str(one) for one in told["missing"]],
+        title, str(told["outcome"]), str(told["sentence"]), table, following,
+        [str(one) for one in told["missing"]], _base64(picture.get("png", "")), str(picture.get("text", "")),
     )  # fmt: skip
+
+
+def _base64(text: str) -> str:
+    """The text of a picture, of which nothing else is believed."""
+    if re.fullmatch(r"[A-Za-z0-9+/=]*", text) is None:
+        raise ValueError("a picture is not base64")
+    return text
 
 
 def _title(record: Record, run: int, own: bool) -> str:
