@@ -85,13 +85,13 @@ def _local_minimum(e: Evidence) -> Score:
 
 def _plateau(e: Evidence) -> Score:
     flat = min(
-        under(e[_STILL], 0.03), under(e["rise around"], 0.02), under(e["curvature at the end, of a better run's"], 0.01)
+        under(e[_STILL], 0.03),
+        under(e["rise around"], 0.02),
+        under(e["curvature at the end, of a better run's"], 0.01),
+        under(max(e["fall late on"], 0.0), 5e-3),
     )
     saturated = over(e["saturated"], 0.85, 0.02)
-    return Score(
-        min(max(flat, saturated), trouble(e)),
-        (_STILL, "rise around", "saturated"), "probes",
-    )  # fmt: skip
+    return Score(min(max(flat, saturated), trouble(e)), (_STILL, "rise around", "saturated"), "probes")
 
 
 def _vanishing(e: Evidence) -> Score:
@@ -114,8 +114,9 @@ def _dead(e: Evidence) -> Score:
 
 
 def _cliff(e: Evidence) -> Score:
-    jump = over(e["spike of the gradient"], 10)
-    rise = max(over(e["rise at the spike"], 0.05), e["diverged"])
+    high = over(e["loss to begin with, of the best constant's"], 5)
+    jump = max(over(e["spike of the gradient"], 10), min(over(e["largest gradient of the median"], 30), high))
+    rise = max(over(e["rise at the spike"], 0.05), high, e["diverged"])
     clip = over(e["gain of clipping"], 0.1)
     steeper = over(e["spread of the curvature along steps"], 5)
     return Score(
@@ -208,7 +209,7 @@ def _misled(e: Evidence) -> Score:
     basin = e["gain of another basin"]
     away = under(1 + e["way's angle to the better basin"], 1.75, 0.02)
     short = under(max(_known(e["gain of going on"], 0.0), 1e-9) / basin if basin > 0 else math.nan, 0.6, 0.1)
-    moving = min(over(e["fall late on"], 5e-3), over(e[_STILL], 0.02))
+    moving = min(over(e["fall late on"], 5e-3), over(e["gradient at the end"], 0.02))
     calm = min(1 - over(e["gain of a smaller rate"], 0.05), 1 - e["diverged"], under(_hidden(e), 0.7, 0.05))
     return Score(
         min(away, short, moving, calm, over(basin, 0.1)),
@@ -228,6 +229,7 @@ _EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cliff or exploding gradient": ("plateau or saturation", "saddle", "bad local minimum"),
         "plateau or saturation": ("noisy gradient", "local slope misleads"),
         "dead units": ("noisy gradient", "local slope misleads"),
+        "vanishing gradient": ("noisy gradient", "ill-conditioning", "local slope misleads", "saddle"),
     }
 )  # fmt: skip
 

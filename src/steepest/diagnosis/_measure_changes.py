@@ -36,7 +36,8 @@ def measure_changes(g: Gathering) -> None:
         if larger is not None:
             g.siblings.append(larger)
             numbers["gain of larger batches"] = g.gain([larger])
-    if numbers.get("spike of the gradient", 0) > 10 or numbers["diverged"]:
+    jumps = max(numbers.get("spike of the gradient", 0), numbers.get("largest gradient of the median", 0) / 3)
+    if numbers["diverged"] or (jumps > 10 and troubled):
         clipped = [nursery.clipped(limit) for limit in _limits(g)]
         g.siblings += clipped
         numbers["gain of clipping"] = g.gain(clipped)

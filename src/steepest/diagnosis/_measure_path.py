@@ -26,6 +26,8 @@ def measure_path(g: Gathering) -> None:
     numbers["turn early on"] = medians(turns[: max(1, steps // 3)][np.isfinite(turns[: max(1, steps // 3)])])
     finite = np.isfinite(norms) & np.isfinite(seen.loss)
     numbers["finite steps"] = float(finite.mean())
+    middle = medians(norms[finite])
+    numbers["largest gradient of the median"] = float(norms[finite].max() / middle) if middle > 0 else math.nan
     numbers["largest gradient before"] = float(np.max(norms[finite], initial=0.0))
     _spike(g, norms, finite)
     _secants(g, norms, finite)
