@@ -13,7 +13,7 @@ import torch
 
 from steepest import dialects, rules
 from steepest.dialects import MINIMUM, SAME, START, apart, valley, walks
-from steepest.reports._style import contrast, text_color
+from steepest.pictures import contrast, text_color
 from steepest.reports._walks import LOOKS, distance_table, render_walks
 
 STEPS = 60

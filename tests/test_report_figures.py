@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from steepest.pictures import STYLES, styles
 from steepest.reports._directory import read
 from steepest.reports._losses import chosen_runs, curves, loss_chart, loss_table
 from steepest.reports._model import measures, model_charts
 from steepest.reports._rates import medians, rate_charts, rate_table
 from steepest.reports._scale import log_axis, scale, scores
-from steepest.reports._style import STYLES, styles
 
 from .report_tables import NINE, START, change, race_directory
 

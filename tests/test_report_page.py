@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from steepest.pictures import STYLES, contrast, text_color
 from steepest.reports import report
-from steepest.reports._style import STYLES, contrast, text_color
 
 from .report_tables import change, confirmed_directory, fit_directory, race_directory, regression
 

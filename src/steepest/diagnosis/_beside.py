@@ -42,9 +42,10 @@ class Sibling(NamedTuple):
 
 @dataclass(frozen=True)
 class Levels:
-    """What losses are measured against.
+    """What losses are measured against: the loss of the best constant prediction, or else that before the first step.
 
-    start: the training loss before the first step.  trivial: that of the best constant prediction, or infinity.
+    start: the training loss there; of a warm start that of a fresh one, if it is higher.  trivial: that of the best
+    constant prediction, or infinity where there is none.
     watched_start: the watched loss before the first step.  held_out: whether that is of other rows.
     """
 
@@ -68,10 +69,13 @@ class Levels:
         return min(gains)
 
     def _way(self, start: float, lowest: float) -> float:
-        begun = min(start, self.trivial) if self.trivial > lowest else start
-        if not math.isfinite(begun):
-            begun = self.trivial if math.isfinite(self.trivial) else abs(lowest) + 1.0
-        return max(begun - lowest, 1e-7 * max(abs(begun), abs(lowest)), 1e-12)
+        return way(start if math.isinf(self.trivial) else self.trivial, lowest)
+
+
+def way(start: float, lowest: float) -> float:
+    """From where a loss begins to the lowest known, at least what rounding leaves of it."""
+    begun = start if math.isfinite(start) else abs(lowest) + 1.0
+    return max(begun - lowest, 1e-7 * max(abs(begun), abs(lowest)), 1e-12)
 
 
 def as_sibling(run: Run, kind: Kind, change: float, until: int | None = None) -> Sibling:

@@ -118,7 +118,7 @@ def _cliff(e: Evidence) -> Score:
     jump = max(over(e["spike of the gradient"], 10), min(over(e["largest gradient of the median"], 30), high))
     rise = max(over(e["rise at the spike"], 0.05), high, e["diverged"])
     clip = over(e["gain of clipping"], 0.1)
-    steeper = over(e["spread of the curvature along steps"], 5)
+    steeper = max(over(e["spread of the curvature along steps"], 5), high)
     return Score(
         min(jump, rise, clip, steeper, 1 - _known(e["adaptive"], 0.0)),
         ("spike of the gradient", "spread of the curvature along steps", "gain of clipping"), "siblings",
@@ -150,7 +150,7 @@ def _ill_conditioned(e: Evidence) -> Score:
     )
     up = 1 - over(-e["lowest curvature"], 0.1)
     return Score(
-        min(over(e["condition"], 50), on, _limited(e), calm, up, 1 - e["diverged"], 1 - _misled(e).value),
+        min(over(e["condition"], 20), on, _limited(e), calm, up, 1 - e["diverged"], 1 - _misled(e).value),
         ("condition", "gain of going on", "gain of a larger rate"), "siblings",
     )  # fmt: skip
 
@@ -224,7 +224,9 @@ _EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "noisy gradient", "rate too large", "rate too small", "cliff or exploding gradient", "saddle",
             "local slope misleads", "ill-conditioning",
         ),
-        "bad initialisation": ("rate too small", "noisy gradient", "ill-conditioning", "local slope misleads"),
+        "bad initialisation": (
+            "rate too small", "rate too large", "noisy gradient", "ill-conditioning", "local slope misleads",
+        ),
         "saddle": ("local slope misleads", "rate too large", "rate too small", "ill-conditioning"),
         "cliff or exploding gradient": ("plateau or saturation", "saddle", "bad local minimum"),
         "plateau or saturation": ("noisy gradient", "local slope misleads"),

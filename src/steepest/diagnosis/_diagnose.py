@@ -13,6 +13,8 @@ from ._verdict import Diagnosis, Verdict
 
 # A trouble is named from here on.
 _SURE = 0.5
+# A run that another leaves behind by more than this share of the way is not called healthy.
+_UNEXPLAINED = 0.1
 _MORE_STEPS = "Train it for more steps, then ask again."
 
 
@@ -49,6 +51,12 @@ def judged(run: Run, evidence: Evidence) -> Diagnosis:
     gain = evidence["gain of any"]
     if math.isnan(gain) or evidence["steps"] < 2:
         reason = f"the run took {evidence['steps']:.0f} steps, too few to be told from luck. {_MORE_STEPS}"
+        return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
+    if gain > _UNEXPLAINED:
+        reason = (
+            f"a run beside it ends lower by {gain:.0%} of the way, but what was measured fits none of the troubles "
+            "that have a name. Compare the runs beside it."
+        )
         return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
     reason = f"no run beside it ends lower by more than {max(gain, 0.0):.1%} of the way."
     return Diagnosis(run, "healthy", (), reason, evidence.missing, evidence)

@@ -15,7 +15,7 @@ from ._measure_curvature import measure_curvature
 from ._measure_ends import measure_ends, measure_noise
 from ._measure_path import measure_path
 from ._measure_siblings import measure_better_end, measure_rates_and_starts, measure_reachable
-from ._record import Record, Snapshot, record
+from ._record import Record, Snapshot, fresh_start, record
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ def _begun(run: Run, recorded: Record, epochs: int) -> Gathering:
     batch = probes.probe_rows(instance)
     curves = run.curves
     begun = float(probes.look(instance.loss, recorded.snapshots[0].parameters, batch).loss)
+    if run.warm is not None:
+        begun = max(begun, float(probes.look(instance.loss, fresh_start(instance, run.seed), batch).loss))
     levels = Levels(
         start=begun,
         trivial=probes.trivial_loss(instance),

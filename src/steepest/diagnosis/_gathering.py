@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ..training import Run
-from ._beside import Levels, Nursery, Sibling
+from ._beside import Levels, Nursery, Sibling, way
 from ._record import Record, Snapshot
 
 # A Hessian of so many parameters is formed whole; a larger one is asked at both ends.
@@ -40,10 +40,12 @@ class Gathering:
 
     @property
     def loss(self) -> Any:
+        """The problem's."""
         return self.record.instance.loss
 
     @property
     def end(self) -> Snapshot:
+        """The last place at which the run was finite."""
         return self.record.last_finite
 
     @property
@@ -70,9 +72,9 @@ class Gathering:
 
 
 def span_of(g: Gathering) -> float:
-    lowest = g.lowest_losses()[0]
-    begun = min(g.levels.start, g.levels.trivial)
-    return max(begun - lowest, 1e-7 * max(abs(begun), abs(lowest)), 1e-12) if math.isfinite(begun) else 1.0
+    """The way from where the loss begins to the lowest known."""
+    start = g.levels.start if math.isinf(g.levels.trivial) else g.levels.trivial
+    return way(start, g.lowest_losses()[0])
 
 
 def better_end(g: Gathering) -> Any:

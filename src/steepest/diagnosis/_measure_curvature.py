@@ -81,15 +81,15 @@ def _spectrum(g: Gathering, parameters: Any) -> Spectrum | None:
 
 
 def _spread(found: Spectrum) -> float:
-    """The highest curvature over the lower quarter of the sizes of those that are told from 0."""
+    """The highest curvature over the lowest tenth of the sizes of those that are told from 0."""
     sizes = np.abs(found.nodes)
     told = sizes > 1e-7 * sizes.max(initial=0.0)
     if not told.any():
         return math.nan
     order = np.argsort(sizes[told])
     shares = np.cumsum(found.weights[told][order])
-    quarter = sizes[told][order][int(np.searchsorted(shares, 0.25 * shares[-1]))]
-    return float(sizes.max() / quarter)
+    tenth = sizes[told][order][int(np.searchsorted(shares, 0.1 * shares[-1]))]
+    return float(sizes.max() / tenth)
 
 
 def _sharp(g: Gathering, place: Snapshot) -> float:

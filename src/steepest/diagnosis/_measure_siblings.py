@@ -14,8 +14,12 @@ from ._stability import adapts
 
 # Rates of a run that diverges at all the usual smaller ones.
 _FAR_SLOWER = (1e-3, 1e-4, 1e-5, 1e-6)
+# Beyond the largest rate, where that is the best.
+_FAR_FASTER = (10.0, 100.0)
 # Starts from which other basins are looked for, at so many distances.
 _BASINS = 20
+# Beyond the largest rate, where that is the best.
+_FAR_FASTER = (10.0, 100.0)
 # Starts from which other basins are looked for, at so many distances.
 _DRAWS = 4096
 
@@ -36,12 +40,17 @@ def measure_reachable(g: Gathering) -> None:
 
 
 def measure_rates_and_starts(g: Gathering) -> None:
+    """Train at other rates, further out where the last of them is the best, and from other starts."""
     known = {one.kind for one in g.siblings}
     if "rate" not in known:
         g.siblings += g.nursery.rates()
     slower = [one for one in g.siblings if one.kind == "rate" and one.change < 1]
     if not math.isfinite(g.own.late) and not any(math.isfinite(one.late) for one in slower):
         g.siblings += g.nursery.rates(_FAR_SLOWER)
+    rates = [one for one in g.siblings if one.kind == "rate"]
+    best = min([g.own, *rates], key=lambda one: one.late)
+    if best.change == max(one.change for one in rates) and math.isfinite(best.late):
+        g.siblings += g.nursery.rates(factor * best.change for factor in _FAR_FASTER)
     if "start" not in known:
         g.siblings += g.nursery.starts(6 if g.small else 2)
     if g.small:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from ..pictures import Style, styles
 from ..races import Budget, budget_curves, untrained_loss
 from ..rules import proper_name
 from ._directory import Record
@@ -12,7 +13,7 @@ from ._format import interval, listed, number, plotly_text
 from ._frames import frames
 from ._losses import FEW, add_labels
 from ._scale import Scale, scale
-from ._style import Chart, Style, Table, figure, styles
+from ._style import Chart, Table, figure
 
 HEIGHT, TOP, BOTTOM = 380, 16, 52
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import plotly.graph_objects as go
 
 from ..files import new_file
+from ..pictures import INK, STYLES, Style
 from ..races import Comparison
 from ..rules import proper_name
 from ._compare import Compared
 from ._compare_words import asked_differently, better, findings, result_table
 from ._fill import fill
 from ._format import interval, number, plotly_text
-from ._style import INK, STYLES, Chart, Style, figure
+from ._style import Chart, figure
 
 ROW, TOP, BOTTOM = 46, 12, 52
 # Of a row's height, how far the races' marks are spread when there are several.

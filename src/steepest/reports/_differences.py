@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..pictures import INK, QUIET, styles
 from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, listed, number, percent, plotly_text, signed
 from ._fresh import Fresh
 from ._strips import SHIFT, Marks, add_marks, add_medians, row_figure
-from ._style import INK, QUIET, Chart, Table, styles
+from ._style import Chart, Table
 
 BAND = "#e6edf6"
 # Where the greatest difference is so many times a usual one, a linear axis would squash all the others.

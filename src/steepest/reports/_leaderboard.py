@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..pictures import Style, styles
 from ..races import with_knobs
 from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, number, percent, rate, signed
 from ._fresh import Fresh, median_ends
-from ._style import Style, styles
 
 LEADER = "leader"
 # Digits of the ends of an interval: a third would say nothing of a handful of seeds.

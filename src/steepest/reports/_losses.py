@@ -5,13 +5,14 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..pictures import Style, styles, text_color
 from ..races import LEAST_SEEDS
 from ..rules import proper_name
 from ._directory import Record
 from ._format import count, interval, number, plotly_text, rate, rounded
 from ._fresh import median_ends
 from ._scale import Scale, scale
-from ._style import Chart, Style, Table, figure, styles, text_color
+from ._style import Chart, Table, figure
 
 HEIGHT, TOP, BOTTOM = 440, 16, 52
 COLUMNS = ("validation_loss", "train_loss")

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from ..pictures import FAINT, INK, PAPER, QUIET, STYLES
 from ._format import count, number, percent, plotly_text
-from ._style import FAINT, INK, PAPER, QUIET, STYLES, Chart, Table, figure
+from ._style import Chart, Table, figure
 
 SHADES = [[0, "#f1f4f8"], [1, "#123f73"]]
 # Above this many classes a count no longer fits into its cell; the table under the chart still has every one.

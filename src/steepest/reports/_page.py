@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from ..errors import InputError
+from ..pictures import styles
 from ..races import LEAST_SEEDS
 from ..rules import proper_name
 from ._budgets import budget_chart, budget_table, budgets
@@ -27,7 +28,7 @@ from ._model import measures, model_charts
 from ._rates import kept_usual, rate_charts, rate_table
 from ._runs import embedded_runs
 from ._strips import strip_chart, strip_table
-from ._style import Chart, Table, styles
+from ._style import Chart, Table
 from ._targets import target_charts, target_table, targets
 from ._words import badges, data_rows, headline, rows
 

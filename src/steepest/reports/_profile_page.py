@@ -8,13 +8,14 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ..files import new_file
+from ..pictures import Style, styles, text_color
 from ..races import R_MAX, Profile, Reached, TimesToTargets
 from ..rules import proper_name
 from ._fill import fill
 from ._format import count, interval, number, percent, plotly_text
 from ._losses import spread
 from ._profile import Standing, TableRace, Together, save_profile, together
-from ._style import Chart, Style, Table, figure, styles, text_color
+from ._style import Chart, Table, figure
 
 HEIGHT, TOP, BOTTOM, RIGHT = 420, 14, 52, 100
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..pictures import DIVERGED, INK, QUIET, STRIP, Style, styles
 from ..races import parsed_knobs, with_knobs
 from ..rules import proper_name
 from ._directory import Record
 from ._format import count, interval, listed, number, plotly_text, rate
 from ._scale import ABOVE_AT, DIVERGED_AT, STRIP_FROM, STRIP_TO, Scale, log_axis, scale, scores
-from ._style import DIVERGED, INK, QUIET, STRIP, Chart, Style, Table, figure, styles
+from ._style import Chart, Table, figure
 
 PLATEAU = "#dfe8f4"
 # Rates are half a decade apart: a plateau's band reaches a fifth of that beyond its outer rates, and so has a width.

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..pictures import styles
 from ..races import parsed_knobs, with_knobs
 from ..rules import proper_name
 from ._directory import Record
@@ -12,7 +13,7 @@ from ._format import number, plotly_text, rate, rounded
 from ._losses import COLUMNS, parts
 from ._rates import ended_how
 from ._scale import scores
-from ._style import figure, styles
+from ._style import figure
 
 # A page should open at once: beyond so many characters only the fresh runs bring their curves, or none.
 MOST = 1_000_000

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from ..pictures import DIVERGED, INK, STRIP, Style, styles
 from ..rules import proper_name
 from ._directory import Record
 from ._format import interval, number, plotly_text
 from ._fresh import Fresh, median_ends
 from ._scale import ABOVE_AT, DIVERGED_AT, STRIP_FROM, STRIP_TO, Scale, log_axis, scale
-from ._style import DIVERGED, INK, STRIP, Chart, Style, Table, figure, styles
+from ._style import Chart, Table, figure
 
 ROW, TOLD_ROW, TOP, BOTTOM = 32, 40, 30, 48
 # A median's interval stands so far above the dots of its row that neither hides the other, in rows.

@@ -4,18 +4,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from ..pictures import DIVERGED as DIVERGED
-from ..pictures import FAINT as FAINT
-from ..pictures import FONT as FONT
-from ..pictures import INK as INK
-from ..pictures import PAPER as PAPER
-from ..pictures import QUIET as QUIET
-from ..pictures import STRIP as STRIP
-from ..pictures import STYLES as STYLES
-from ..pictures import Style as Style
-from ..pictures import contrast as contrast
-from ..pictures import styles as styles
-from ..pictures import text_color as text_color
+from ..pictures import FAINT, FONT, INK, PAPER, QUIET
 
 
 def figure(*, height: int, margin: tuple[int, int, int, int]) -> go.Figure:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from ..pictures import DIVERGED, INK, STRIP, styles
 from ..races import Reached, TimesToTargets, times_to_targets
 from ..rules import proper_name
 from ._directory import Record
@@ -12,7 +13,7 @@ from ._format import count, interval, number, percent, plotly_text
 from ._frames import frames
 from ._scale import log_axis
 from ._strips import SHIFT, Marks, add_marks, add_medians, row_figure
-from ._style import DIVERGED, INK, STRIP, Chart, Table, styles
+from ._style import Chart, Table
 
 # The strip of those that never got there, as factors of the greatest number of steps.
 NEVER_FROM, NEVER_AT, NEVER_TO = 1.25, 1.6, 2.2

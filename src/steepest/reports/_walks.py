@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 
 from ..dialects import MINIMUM, SAME, START, Walks, apart, valley
 from ..files import new_file
+from ..pictures import INK, PAPER, QUIET, STYLES, Style, text_color
 from ..rules import proper_name
 from ._fill import fill
 from ._format import count, listed, number
 from ._losses import spread
-from ._style import INK, PAPER, QUIET, STYLES, Chart, Style, Table, figure, text_color
+from ._style import Chart, Table, figure
 
 # Hues and markers that are far apart in every kind of sight; dashes beside them, for lines that lie on one another.
 LOOKS: Mapping[str, Style] = {"textbook": STYLES[0], "torch": STYLES[6], "keras": STYLES[1], "optax": STYLES[4]}
