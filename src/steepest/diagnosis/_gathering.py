@@ -97,10 +97,12 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def apart(one: Any, other: Any) -> float:
+    """The distance between two trees of parameters."""
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     return math.sqrt(sum(float(np.sum((np.asarray(a, np.float64) - np.asarray(b, np.float64)) ** 2)) for a, b in pairs))
 
 
 def step_of(g: Gathering, one: Snapshot) -> int:
+    """At which step a snapshot was taken."""
     epochs = max(1, g.record.run.epochs)
     return round(one.epoch * g.record.run.steps / epochs)
