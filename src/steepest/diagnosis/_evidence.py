@@ -54,11 +54,16 @@ def gather(
     """
     say = told or (lambda what: None)
     say("the run once more")
-    began = time.perf_counter()
-    recorded = record(run)
-    took = time.perf_counter() - began
+    began, epochs = time.perf_counter(), _again(run, seconds)
+    recorded = record(run, epochs=epochs)
+    took = (time.perf_counter() - began) * run.epochs / max(1, epochs)
     gathering = _begun(run, recorded, _epochs(run, took, seconds))
     gathering.siblings += siblings
+    if epochs < run.epochs:
+        gathering.missing.append(
+            f"Only the first {epochs} of its {run.epochs} epochs were trained again in the time given: its path is told "
+            "up to there."
+        )
     measure_reachable(gathering)
     say("other rates and starts")
     measure_rates_and_starts(gathering)
@@ -75,6 +80,12 @@ def gather(
         recorded, gathering.numbers, tuple(gathering.siblings), gathering.lowest, gathering.away, gathering.before,
         tuple(gathering.missing),
     )  # fmt: skip
+
+
+def _again(run: Run, seconds: float) -> int:
+    """How many of its epochs are trained again: all, or as many as half of the time is enough for."""
+    share = min(1.0, seconds / 2 / max(run.seconds, 1e-9))
+    return run.epochs if share == 1 else max(1, int(share * run.epochs))
 
 
 def _epochs(run: Run, took: float, seconds: float) -> int:

@@ -57,12 +57,13 @@ class Record:
 
 def record(
     run: Run, *, observer: Economy | None = None, places: int = _PLACES, instance: Instance | None = None,
-    told: Callable[[int], None] | None = None,
+    epochs: int | None = None, told: Callable[[int], None] | None = None,
 ) -> Record:  # fmt: skip
     """Train a run again from its own start, and look on.
 
     observer: ``Economy`` unless given.  places: how many snapshots to keep.  instance: the problem's at the run's seed,
-    where that is at hand.  told: called with the epoch now and then.
+    where that is at hand.  epochs: how many of the run's to train again, all unless given; its end is then kept as it
+    was.  told: called with the epoch now and then.
     The steps are the run's own up to the rounding of another program, which may tell late in an unstable run.
     """
     if instance is None:
@@ -71,7 +72,8 @@ def record(
     training = Training(
         run.problem, instance, run.optimizer, settings, seed=run.seed, warm=run.warm, observer=observer or Economy()
     )
-    ends = np.unique(np.linspace(0, max(run.epochs, 1), places).astype(int))
+    until = max(1, run.epochs if epochs is None else min(epochs, run.epochs))
+    ends = np.unique(np.linspace(0, until, places).astype(int))
     snapshots = [_snapshot(training)]
     for end in ends[1:]:
         training.go(int(end))
@@ -80,6 +82,8 @@ def record(
             told(training.epoch)
         if training.ended:
             break
+    if until < run.epochs and run.last is not None:
+        snapshots.append(Snapshot(run.epochs, jax.tree.map(np.asarray, run.last), snapshots[-1].state))
     seen = training.observed
     if seen is None:
         seen = _nothing(snapshots[0].parameters)

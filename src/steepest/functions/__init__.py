@@ -24,6 +24,11 @@ from ._surface import Kind as Kind
 from ._surface import Stationary as Stationary
 from ._surface import Surface as Surface
 from ._surface import kind_of as kind_of
+from ._tiny_networks import dead_network as dead_network
+from ._tiny_networks import linear_network as linear_network
+from ._tiny_networks import linear_network_index as linear_network_index
+from ._tiny_networks import twin_network as twin_network
+from ._tiny_networks import xor_network as xor_network
 from ._troubles import bounded_saddle as bounded_saddle
 from ._troubles import cliff as cliff
 from ._troubles import eigenvalues as eigenvalues
@@ -39,7 +44,7 @@ FUNCTIONS: Mapping[str, Callable[..., Surface]] = MappingProxyType(
         for one in (
             rosenbrock, beale, himmelblau, goldstein_price, styblinski_tang, booth, matyas, three_hump_camel,
             six_hump_camel, branin, rastrigin, ackley, easom, bounded_saddle, strict_saddle, monkey_saddle,
-            scalar_chain, quadratic, cliff, sigmoid_well,
+            scalar_chain, quadratic, cliff, sigmoid_well, xor_network, linear_network, twin_network, dead_network,
         )
     }
 )  # fmt: skip
