@@ -88,9 +88,10 @@ def test_values_by_hand():
         "bounded_saddle": ((2, 2), 4.0), "strict_saddle": ((1, 1), 4.0), "monkey_saddle": ((1, 1), -2.0),
         "scalar_chain": ((1, 1, 2, 2), 9.0), "quadratic": ((1, 1), 50.5),
         "cliff": ((1, 0), 0.5 + 30 * math.log(2) / 20), "sigmoid_well": ((1, 0), 0.5),
-        # Constants: 1^2 + c^2; (9 + 4 + 1) / 2; t alone, and t of all rows at x = 1: 1.6.
+        # A constant's 1 + c^2; (9 + 4 + 1) / 2; all of t; t without relu(-x - 0.3) at -1, -0.75 and -0.5.
         "xor_network": ((*(0,) * 8, 2), 5.0), "linear_network": ((0,) * 12, 7.0),
-        "twin_network": ((0.5, 3, 1, 1), 0.0), "dead_network": ((2, 0, -0.4, -1, 1, 1, 0), 0.0825),
+        "twin_network": ((0.5, 3, 1, 1), 0.0),
+        "dead_network": ((2, 0, -0.4, -1, 1, 1, 0), (0.7**2 + 0.45**2 + 0.2**2) / 9),
     }  # fmt: skip
     assert set(by_hand) == set(FUNCTIONS)
     for name, (at, height) in by_hand.items():
