@@ -114,13 +114,16 @@ def _dead(e: Evidence) -> Score:
 
 
 def _cliff(e: Evidence) -> Score:
+    """Of methods whose steps follow the gradient's size, where the rate was stable to begin with, or a network's loss
+    explodes at once.
+    """
     high = over(e["loss to begin with, of the best constant's"], 5)
-    jump = max(over(e["spike of the gradient"], 10), min(over(e["largest gradient of the median"], 30), high))
+    jump = max(over(e["spike of the gradient"], 6), min(over(e["largest gradient of the median"], 30), high))
     rise = max(over(e["rise at the spike"], 0.05), high, e["diverged"])
-    clip = over(e["gain of clipping"], 0.1)
-    steeper = max(over(e["spread of the curvature along steps"], 5), high)
+    stable = max(under(_known(e["sharpness of its limit, at the start"], 0.0), 5), high)
+    steeper = max(over(e["spread of the curvature along steps"], 3), high)
     return Score(
-        min(jump, rise, clip, steeper, 1 - _known(e["adaptive"], 0.0)),
+        min(jump, rise, over(e["gain of clipping"], 0.1), stable, steeper, 1 - _known(e["adaptive"], 0.0)),
         ("spike of the gradient", "spread of the curvature along steps", "gain of clipping"), "siblings",
     )  # fmt: skip
 
@@ -226,12 +229,19 @@ _EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "bad initialisation": (
             "rate too small", "rate too large", "noisy gradient", "ill-conditioning", "local slope misleads",
+            "bad local minimum",
         ),
-        "saddle": ("local slope misleads", "rate too large", "rate too small", "ill-conditioning"),
-        "cliff or exploding gradient": ("plateau or saturation", "saddle", "bad local minimum"),
+        "saddle": (
+            "local slope misleads", "rate too large", "rate too small", "ill-conditioning",
+            "cliff or exploding gradient",
+        ),
+        "cliff or exploding gradient": ("plateau or saturation", "bad local minimum"),
         "plateau or saturation": ("noisy gradient", "local slope misleads"),
         "dead units": ("noisy gradient", "local slope misleads"),
-        "vanishing gradient": ("noisy gradient", "ill-conditioning", "local slope misleads", "saddle"),
+        "vanishing gradient": (
+            "noisy gradient", "ill-conditioning", "local slope misleads", "saddle", "rate too large",
+        ),
+        "rate too small": ("noisy gradient",),
     }
 )  # fmt: skip
 
@@ -240,6 +250,10 @@ def found(e: Evidence, sure: float = 0.5) -> dict[str, Score]:
     """The troubles that are there at least so surely, without those that another of them explains; the surest first."""
     there = {name: score for name, score in scores_of(e).items() if score.value >= sure}
     explained = {effect for name in there for effect in _EXPLAINS.get(name, ())}
+    if max(_known(e["saturated to begin with"], 0.0), _known(e["dead units to begin with"], 0.0)) > 0.8:
+        explained.add("rate too large")  # units that begin so were not driven there
+    if "bad initialisation" in there and e["duplicate units to begin with"] > 0.9:
+        explained.add("cliff or exploding gradient")  # of copies all gradients add up
     told = {name: score for name, score in there.items() if name not in explained}
     return dict(sorted(told.items(), key=lambda one: -one[1].value))
 

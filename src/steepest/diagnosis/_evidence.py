@@ -61,8 +61,8 @@ def gather(
     gathering.siblings += siblings
     if epochs < run.epochs:
         gathering.missing.append(
-            f"Only the first {epochs} of its {run.epochs} epochs were trained again in the time given: its path is told "
-            "up to there."
+            f"Only the first {epochs} of its {run.epochs} epochs were trained again in the time given: its path is "
+            "told up to there."
         )
     measure_reachable(gathering)
     say("other rates and starts")

@@ -11,6 +11,8 @@ from ._beside import standard_start
 from ._gathering import NEAR, Gathering, span_of
 from ._record import medians
 
+# Clipping is tried where the gradient grew so many times at once.
+_JUMP = 5
 # A loss no lower than so much of the best constant's is none that was learned.
 _STUCK = 0.9
 
@@ -37,7 +39,7 @@ def measure_changes(g: Gathering) -> None:
             g.siblings.append(larger)
             numbers["gain of larger batches"] = g.gain([larger])
     jumps = max(numbers.get("spike of the gradient", 0), numbers.get("largest gradient of the median", 0) / 3)
-    if numbers["diverged"] or (jumps > 10 and troubled):
+    if numbers["diverged"] or (jumps > _JUMP and troubled):
         clipped = [nursery.clipped(limit) for limit in _limits(g)]
         g.siblings += clipped
         numbers["gain of clipping"] = g.gain(clipped)
