@@ -87,7 +87,27 @@ def falls_short(
     lowest = min(lowest, level(remedy), level(run))
     above, below = level(run) - lowest, level(remedy) - lowest
     gain = min(first(run) - lowest, first(remedy) - lowest, most)
-    return math.isfinite(below) and above >= at_least * gain and below <= FAR * above
+    rounding = 1e-6 * (1 + abs(lowest))
+    return above > rounding and below <= gain / 2 and above >= at_least * gain and below <= FAR * above
+
+
+def wrong_rates(run: st.Run, most: float = math.inf) -> frozenset[str]:
+    """Whether a run's rate is too small or too large, by what that is: another rate ends far lower.
+
+    most: as in ``falls_short``.
+    """
+    found = set()
+    for kind, factors in (("rate too large", (0.1, 0.03)), ("rate too small", (10.0, 30.0, 3.0))):
+        for factor in factors:
+            other = run.optimizer.with_learning_rate(run.optimizer.schedule.scaled(factor))
+            beside = st.fit(
+                run.problem, other, epochs=run.settings.epochs, batch_size=run.settings.batch_size, patience=None,
+                sampling=run.settings.sampling, seed=run.seed, start=run.warm,
+            )  # fmt: skip
+            if falls_short(run, beside, most=most):
+                found.add(kind)
+                break
+    return frozenset(found)
 
 
 def _instance(run: st.Run) -> Any:

@@ -15,7 +15,7 @@ import planted_functions
 import planted_healthy
 import planted_networks
 import steepest as st
-from oracles import Refused
+from oracles import Refused, demand, wrong_rates
 from planted_functions import Planted
 
 HEALTHY = "healthy"
@@ -92,10 +92,19 @@ class Case:
         self.refused = []
         for draw in range(_MOST_DRAWS):
             try:
-                return self.maker(np.random.default_rng([self.seed, list(KINDS).index(self.kind), self.number, draw]))
+                made = self.maker(np.random.default_rng([self.seed, list(KINDS).index(self.kind), self.number, draw]))
+                return made._replace(also=made.also | self._wrong_rates(made))
             except Refused as refused:
                 self.refused.append(str(refused))
         raise RuntimeError(f"{self.name} was drawn {_MOST_DRAWS} times in vain: {set(self.refused)}")
+
+    def _wrong_rates(self, made: Planted) -> frozenset[str]:
+        """A wrong rate that comes along, by the measure of those that are planted; of bad conditioning none may."""
+        if self.kind in (HEALTHY, "rate too small", "rate too large"):
+            return frozenset()
+        found = wrong_rates(made.run, made.most)
+        demand(not found or self.kind != "ill-conditioning", "another rate is quick enough")
+        return found
 
 
 def cases(count_each: int = 24, healthy: int = 150, seed: int = 0) -> list[Case]:

@@ -32,12 +32,17 @@ Random = np.random.Generator
 
 
 class Planted(NamedTuple):
-    """A run that has the trouble, the parameters that were drawn, what necessarily comes along, and other runs."""
+    """A run that has the trouble.
+
+    details: the parameters that were drawn.  also: what necessarily comes along.  siblings: other runs of the problem.
+    most: what there is to gain at most, as in ``falls_short``.
+    """
 
     run: st.Run
     details: dict[str, Any]
     also: frozenset[str] = frozenset()
     siblings: tuple[st.Run, ...] = ()
+    most: float = math.inf
 
 
 def choose(random: Random, options: Any) -> Any:
@@ -67,15 +72,6 @@ def own(name: str, start: Any, value: Any) -> st.Problem:
     return st.Problem(init=np.asarray(start, np.float32), loss=value, name=name)
 
 
-def also_rates(setting: Setting, name: str, rate: float, run: st.Run) -> frozenset[str]:
-    """Whether the rate is wrong besides, by what a wrong rate is: another one ends far lower."""
-    found = set()
-    for factor, kind in ((0.1, "rate too large"), (0.03, "rate too large"), (10.0, "rate too small")):
-        if falls_short(run, setting.run(name, rate * factor)):
-            found.add(kind)
-    return frozenset(found)
-
-
 # --- saddles
 
 
@@ -89,7 +85,7 @@ def until_flat(setting: Setting, name: str, rate: float, longest: int, **knobs: 
     at = int(np.argmin(np.where(high, change, np.inf)))
     if not high.any() or change[at] >= 0.2 * change[at:].max():  # it has not fallen from there
         return whole
-    return setting._replace(epochs=max(at + width, 10)).run(name, rate, **knobs)
+    return setting._replace(epochs=max(at + width, 40)).run(name, rate, **knobs)
 
 
 def checked_saddle(
@@ -371,8 +367,7 @@ def checked_cliff(setting: Setting, run: st.Run, name: str, rate: float, most: f
     """Refuse what a clipped run of the same rate does not mend.  most: as in ``falls_short``."""
     limit, clipped = clipped_best(setting, name, rate)
     demand(falls_short(run, clipped, most=most), "clipping does not help")
-    also = also_rates(setting, name, rate, run)
-    return Planted(run, {"optimizer": name, "rate": rate, "clipped at": limit}, also, (clipped,))
+    return Planted(run, {"optimizer": name, "rate": rate, "clipped at": limit}, siblings=(clipped,), most=most)
 
 
 def thrown_by_a_wall(random: Random) -> Planted:
@@ -521,8 +516,7 @@ def checked_noise(setting: Setting, name: str, rate: float) -> Planted:
     steps = run.steps // run.epochs
     exact = setting._replace(batch_size="all", epochs=setting.epochs * steps).run(name, rate)
     demand(falls_short(run, exact), "all rows at once are no better")
-    also = also_rates(setting, name, rate, run)
-    return Planted(run, {"optimizer": name, "rate": rate, "batch": setting.batch_size}, also, (exact,))
+    return Planted(run, {"optimizer": name, "rate": rate, "batch": setting.batch_size}, siblings=(exact,))
 
 
 # --- rates

@@ -7,8 +7,8 @@ import numpy as np
 
 import steepest as st
 from oracles import HEALTHY, RATES, Setting, dead, demand, first, level, lowest_of, saturated, tuned
-from planted_functions import Planted, Random, between, choose, good_rates
-from planted_networks import problem, somewhere, usual
+from planted_functions import Planted, Random, between, choose, good_rates, wave_error
+from planted_networks import logistic_error, plane_error, problem, somewhere, usual
 from steepest import functions
 from steepest.schedules import over_run
 
@@ -56,6 +56,73 @@ def with_mild_noise(random: Random) -> Planted:
     return Planted(run, {"surface": which, "optimizer": name, "rate": rate, "noise": noise})
 
 
+def past_its_trouble(random: Random) -> Planted:
+    """A surface that has troubles, and a run that came through to the lowest minimum."""
+    names = ("rosenbrock", "beale", "six_hump_camel", "three_hump_camel", "branin", "rastrigin", "styblinski_tang",
+             "bounded_saddle", "cliff", "sigmoid_well", "twin_network", "xor_network", "scalar_chain")  # fmt: skip
+    which = choose(random, names)
+    plain = functions.find(which)()
+    low, high = np.array(plain.box).T
+    if which in ("rosenbrock", "beale", "branin", "cliff"):
+        start = low + (high - low) * random.uniform(0.2, 0.8, len(low))
+    elif plain.minima:
+        lowest = plain.minima[0].at
+        start = np.array(lowest) + random.uniform(0.2, 0.5) * random.choice([-1, 1], len(lowest)) * (0.4 if which == (
+            "rastrigin") else 1.0)  # fmt: skip
+    else:
+        start = random.uniform(0.3, 1.0, len(low)) * random.choice([-1, 1], len(low))
+    surface = functions.find(which)(start=tuple(start.tolist()))
+    name = choose(random, ("adam", "nadam", "rmsprop", "momentum"))
+    rates = np.geomspace(3e-4, 3e-2, 5) if name == "momentum" else np.geomspace(3e-3, 0.3, 5)
+    setting = Setting(surface, int(random.integers(600, 2000)))
+    grid = tuned(setting, name, rates)
+    rate = grid.rate * between(random, 0.5, 1.5)
+    run = setting.run(name, rate)
+    held(run, min(grid.lowest, plain.minima[0].value if plain.minima else 0.0))
+    return Planted(run, {"surface": which, "optimizer": name, "rate": rate})
+
+
+def with_a_falling_rate(random: Random) -> Planted:
+    """A function whose rows disagree, with a rate that falls to 0 as theory asks."""
+    which = choose(random, ("booth", "matyas", "himmelblau", "quadratic"))
+    plain = functions.find(which)()
+    curvature = float(np.linalg.eigvalsh(np.asarray(jax.hessian(plain.value)(np.float32(plain.minima[0].at)))).max())
+    start = np.array(plain.minima[0].at) + random.uniform(1, 2) * np.array([-0.6, 0.8])
+    surface = functions.find(which)(start=tuple(start.tolist()))
+    noisy = functions.noisy(surface, "additive", between(random, 0.1, 1.0) * curvature, rows=128)
+    epochs, batch = int(random.integers(25, 50)), choose(random, (4, 8))
+    setting = Setting(noisy, epochs, batch, int(random.integers(4)))
+    rate, shape = random.uniform(0.3, 0.9) / curvature, choose(random, ("cosine", "linear", "polynomial"))
+    run = setting.run("sgd", over_run(shape, rate, epochs * 128 // batch))
+    held(run, plain.minima[0].value)
+    return Planted(run, {"surface": which, "optimizer": "sgd", "rate": rate, "schedule": shape})
+
+
+def own_model(random: Random) -> Planted:
+    """A wave or a plane fitted to data by a loss of one's own, from a start that is near enough."""
+    if random.random() < 0.5:
+        x = np.sort(random.uniform(-4, 4, 80))
+        true = random.uniform(1.0, 2.5), random.uniform(-1, 1)
+        y = np.sin(true[0] * x + true[1]) + 0.1 * random.standard_normal(80)
+        start: Any = np.float32([true[0] + random.uniform(-0.2, 0.2), random.uniform(-0.5, 0.5), 0.7])
+        loss: Any = wave_error
+    else:
+        x, way = random.standard_normal((80, 5)), random.standard_normal(5)
+        y = x @ way + random.uniform(0.1, 0.5) * random.standard_normal(80)
+        start, loss = {"weights": np.zeros(5, np.float32), "bias": np.float32(0)}, plane_error
+        if random.random() < 0.5:
+            y, loss = y > 0, logistic_error
+    problem_ = st.Problem(start, loss, {"x": np.float32(x), "y": np.float32(y)}, name="a model of one's own")
+    name = choose(random, ("adam", "sgd", "momentum", "rmsprop"))
+    setting = Setting(problem_, int(random.integers(200, 500)), choose(random, (16, "all")), int(random.integers(4)))
+    rates = np.geomspace(0.01, 0.3, 4) * (1.0 if name == "sgd" else 0.2)
+    grid = tuned(setting, name, rates)
+    rate = grid.rate * between(random, 0.6, 1.5)
+    run = setting.run(name, rate)
+    held(run, min(grid.lowest, tuned(setting, "adam", (0.01, 0.03)).lowest))
+    return Planted(run, {"optimizer": name, "rate": rate, "loss": loss.__name__})
+
+
 def at_the_edge(random: Random) -> Planted:
     """Gradient descent on all rows at the edge of stability: it oscillates while its loss goes on falling."""
     setting, details = somewhere(random, ("tanh", "relu"), (1, 3))
@@ -72,7 +139,7 @@ def at_the_edge(random: Random) -> Planted:
 
 def network(random: Random) -> Planted:
     """A network of the usual start at a rate within a factor of three of the best, stopped early or not."""
-    setting, details = somewhere(random, ("relu", "tanh", "gelu"), (1, 3))
+    setting, details = somewhere(random, ("relu", "tanh", "gelu", "leaky_relu"), (1, 2, 3))
     name, good, grid = usual(random, setting)
     rate = good * between(random, 1 / 3, 2.0)
     patience = choose(random, (None, 10))
@@ -133,6 +200,6 @@ def regression_without_hidden_units(random: Random) -> Planted:
 
 
 MAKERS = {
-    "function": (on_a_function, with_mild_noise, on_a_function),
-    "network": (network, network, at_the_edge, with_a_schedule, network, going_on, regression_without_hidden_units),
+    "function": (on_a_function, with_mild_noise, past_its_trouble, own_model, with_a_falling_rate),
+    "network": (network, regression_without_hidden_units, at_the_edge, with_a_schedule, network, going_on),
 }

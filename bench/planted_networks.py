@@ -32,7 +32,6 @@ from oracles import (
 from planted_functions import (
     Planted,
     Random,
-    also_rates,
     between,
     checked_minimum,
     checked_noise,
@@ -457,9 +456,9 @@ def deep_and_large(random: Random) -> Planted:
     limit, clipped = clipped_best(setting, name, rate)
     well = plain.run(name, rate, transforms=(ClipByGlobalNorm(limit),))
     demand(falls_short(run, clipped, most=first(well)), "clipping does not help")
-    also = also_rates(setting, name, rate, run) | BY_ITS_START
+    also = BY_ITS_START | (accompanied(run) if np.isfinite(level(run)) else frozenset())
     details = {**details, "optimizer": name, "rate": rate, "scale": scale, "clipped at": limit}
-    return Planted(run, details, also, (clipped, well))
+    return Planted(run, details, also, (clipped, well), first(well))
 
 
 def recurrent_error(p: Any, batch: Any) -> Any:
@@ -494,8 +493,8 @@ def recurrent(random: Random) -> Planted:
     run = setting.run(name, rate)
     limit, clipped = clipped_best(setting, name, rate)
     demand(falls_short(run, clipped), "clipping does not help")
-    also = also_rates(setting, name, rate, run)
-    return Planted(run, {"optimizer": name, "rate": rate, "length": length, "clipped at": limit}, also, (clipped,))
+    details = {"optimizer": name, "rate": rate, "length": length, "clipped at": limit}
+    return Planted(run, details, siblings=(clipped,))
 
 
 # --- conditioning
@@ -628,7 +627,10 @@ def wrong_scale(random: Random) -> Planted:
         also = accompanied(run) | by_a_saddle(run, size(slopes(run, fresh(setting))))
         if small and "saddle" not in also and left(run, level(well)) > 0.9:
             also |= {"plateau or saturation"}
-    return Planted(run, {**details, "optimizer": name, "rate": rate, "scale": scale}, also, (well,))
+        if not small and falls_short(run, clipped_best(setting_, name, rate)[1], most=first(well)):
+            also |= {"cliff or exploding gradient"}
+    details = {**details, "optimizer": name, "rate": rate, "scale": scale}
+    return Planted(run, details, also, (well,), first(well))
 
 
 def all_alike(random: Random) -> Planted:

@@ -52,11 +52,12 @@ def test_a_draw_without_the_trouble_is_drawn_again(planted, monkeypatch):
         oracles.demand(refused is None, refused)
         return planted.Planted("a run", {"rate": 0.1}, frozenset({"saddle", "dead units"}))
 
+    monkeypatch.setattr(planted, "wrong_rates", lambda run, most: frozenset({"rate too small"}))
     monkeypatch.setattr(planted, "KINDS", {"saddle": {"function": (maker,)}})
     case = planted.cases(1)[0]
     assert case.make() == case.make() == "a run"
     assert case.refused == ["it learns", "it learns"]
-    assert case.also == {"dead units"}
+    assert case.also == {"dead units", "rate too small"}
 
 
 def run(levels, status="ok", **columns):
@@ -77,6 +78,9 @@ def test_falling_short_is_told_from_what_could_be_gained(bench):
     assert not oracles.falls_short(high, low, at_least=0.5)  # 0.4 of 0.9
     assert oracles.falls_short(lost, low)
     assert not oracles.falls_short(high, lost)
+    still = run([1.0, 1.0, 1.0])
+    assert not oracles.falls_short(still, run([1.0, 1.0, 1.0]))
+    assert oracles.falls_short(still, low)
     steep = run([100.0, 0.6, 0.5]), run([100.0, 0.1, 0.1])
     assert not oracles.falls_short(*steep)
     assert oracles.falls_short(*steep, most=1.0)
