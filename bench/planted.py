@@ -11,12 +11,21 @@ from typing import Any
 
 import numpy as np
 
-import planted_functions
-import planted_healthy
-import planted_networks
 import steepest as st
-from oracles import Refused, demand, wrong_rates
-from planted_functions import Planted
+from planting import (
+    conditioning,
+    gradients,
+    minima,
+    misleading,
+    plateaus,
+    rates,
+    saddles,
+    starts,
+    units,
+)
+from planting import healthy as fine
+from planting.draws import Planted
+from planting.oracles import Refused, demand, wrong_rates
 
 HEALTHY = "healthy"
 Maker = Callable[[np.random.Generator], Planted]
@@ -24,18 +33,55 @@ Maker = Callable[[np.random.Generator], Planted]
 # kind: {"function": makers, "network": makers}, without those on which the kind makes no sense.
 KINDS: Mapping[str, Mapping[str, tuple[Maker, ...]]] = MappingProxyType(
     {
-        kind: {
-            on: makers[kind]
-            for on, makers in (("function", planted_functions.MAKERS), ("network", planted_networks.MAKERS))
-            if kind in makers
-        }
-        for kind in (
-            "saddle", "bad local minimum", "plateau or saturation", "vanishing gradient", "dead units",
-            "cliff or exploding gradient", "ill-conditioning", "noisy gradient", "rate too small", "rate too large",
-            "bad initialisation", "lost plasticity", "local slope misleads",
-        )
+        "saddle": {
+            "function": (
+                saddles.saddle_between_wells, saddles.saddle_at_the_divide, saddles.saddle_of_a_factorisation,
+                saddles.saddle_of_a_chain,
+            ),
+            "network": (saddles.saddle_of_twins, saddles.saddle_at_zero, saddles.saddle_of_a_linear_network),
+        },
+        "bad local minimum": {
+            "function": (minima.other_minimum_of_a_surface, minima.shallow_well, minima.wrong_frequency),
+            "network": (minima.minimum_of_few_units, minima.minimum_of_few_bumps),
+        },
+        "plateau or saturation": {
+            "function": (plateaus.far_from_a_well, plateaus.high_step_of_a_staircase),
+            "network": (
+                units.saturated_start, units.saturated_by_large_steps, units.squared_error_of_a_saturated_output,
+            ),
+        },
+        "vanishing gradient": {"network": (gradients.deep_and_squashed,)},
+        "dead units": {"network": (units.dead_start, units.dead_by_large_steps)},
+        "cliff or exploding gradient": {
+            "function": (
+                gradients.thrown_by_a_wall, gradients.chain_of_large_weights, gradients.thrown_by_a_wall,
+                gradients.recurrence,
+            ),
+            "network": (gradients.deep_and_large, gradients.recurrent),
+        },
+        "ill-conditioning": {
+            "function": (conditioning.ravine, conditioning.banana),
+            "network": (conditioning.powers_of_one_column, conditioning.columns_of_many_sizes),
+        },
+        "noisy gradient": {"function": (rates.noisy_rows,), "network": (rates.few_rows_a_step,)},
+        "rate too small": {"function": (rates.slow_rate_of_a_function,), "network": (rates.slow_rate_of_a_network,)},
+        "rate too large": {"function": (rates.fast_rate_of_a_function,), "network": (rates.fast_rate_of_a_network,)},
+        "bad initialisation": {"network": (starts.wrong_scale, starts.all_alike)},
+        "lost plasticity": {"network": (starts.after_other_labels,)},
+        "local slope misleads": {
+            "function": (misleading.wrong_side_of_a_ridge,), "network": (misleading.away_to_infinity,),
+        },
+        HEALTHY: {
+            "function": (
+                fine.on_a_function, fine.with_mild_noise, fine.past_its_trouble, fine.own_model,
+                fine.with_a_falling_rate,
+            ),
+            "network": (
+                fine.network, fine.regression_without_hidden_units, fine.at_the_edge,
+                fine.with_a_schedule, fine.network, fine.going_on,
+            ),
+        },
     }
-    | {HEALTHY: planted_healthy.MAKERS}
 )  # fmt: skip
 _MOST_DRAWS = 200
 

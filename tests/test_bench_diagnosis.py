@@ -44,7 +44,7 @@ def test_a_case_is_the_same_whenever_it_is_made(planted):
 
 
 def test_a_draw_without_the_trouble_is_drawn_again(planted, monkeypatch):
-    oracles = sys.modules["oracles"]
+    oracles = sys.modules["planting.oracles"]
     draws = iter(["it learns", "it learns", None])
 
     def maker(random):
@@ -69,7 +69,7 @@ def run(levels, status="ok", **columns):
 
 
 def test_falling_short_is_told_from_what_could_be_gained(bench):
-    oracles = bench("oracles")
+    oracles = bench("planting.oracles")
     high, low, lost = run([1.0, 0.6, 0.5]), run([1.0, 0.2, 0.1]), run([1.0, 9.0], status="diverged")
     assert oracles.left(high, 0.0) == 0.5
     assert oracles.falls_short(high, low)

@@ -6,11 +6,15 @@ import jax
 import numpy as np
 
 import steepest as st
-from oracles import HEALTHY, RATES, Setting, dead, demand, first, level, lowest_of, saturated, tuned
-from planted_functions import Planted, Random, between, choose, good_rates, wave_error
-from planted_networks import logistic_error, plane_error, problem, somewhere, usual
 from steepest import functions
 from steepest.schedules import over_run
+
+from .conditioning import logistic_error, plane_error
+from .draws import Planted, Random, between, choose
+from .minima import wave_error
+from .oracles import HEALTHY, RATES, Setting, dead, demand, first, level, lowest_of, saturated, tuned
+from .rates import good_rates
+from .tables import problem, somewhere, usual
 
 
 def held(run: st.Run, lowest: float) -> None:

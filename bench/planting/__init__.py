@@ -1,0 +1,1 @@
+"""Makers of runs with a known trouble: each draws its parameters and refuses a draw without the trouble."""
