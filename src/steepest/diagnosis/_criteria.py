@@ -145,7 +145,10 @@ def _ill_conditioned(e: Evidence) -> Score:
         1.0 if _functional(e) else 0.0,
         over(e["gain of going on"], 1e-7),
     )
-    on = max(over(e["gain of going on"], 0.1), left)
+    on = over(e["gain of going on"], 0.1)
+    if not _functional(e):  # to go on may be to learn the rows by heart: a method that watches held-out rows must gain
+        on = min(on, over(e["gain of an adaptive method"], 0.04))
+    on = max(on, left)
     calm = min(
         1 - over(e["gain of larger batches"], 0.1),
         1 - over(e["gain of a smaller rate"], 0.1),
@@ -160,7 +163,7 @@ def _ill_conditioned(e: Evidence) -> Score:
 
 def _noisy(e: Evidence) -> Score:
     return Score(
-        min(over(e["noise of a minibatch"], 0.5), over(e["gain of larger batches"], 0.05)),
+        min(over(e["noise of a minibatch"], 0.5), over(e["gain of larger batches"], 0.1)),
         ("noise of a minibatch", "gain of larger batches", "gain of a smaller rate"), "siblings",
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ def glance(seen: Seen) -> str:
 
     >>> one = np.ones(4)
     >>> rows = np.ones((4, 2))
-    >>> glance(Seen(one, rows, 1e-6 * rows, rows, one, one, -one))
+    >>> glance(Seen(one, rows, 1e-6 * rows, rows, one, one))
     'gradient 1.41, step 0.001 of the parameters, turn 1'
     """
     late = slice(-_LATEST, None)

@@ -22,9 +22,14 @@ from ..problems import Loss, NetworkLoss
 from ._economy import Economy
 from ._gradient_noise import GradientNoise
 
+# Of a larger minibatch so many rows tell how all of them scatter.
+_ROWS = 32
+
 
 class Scatter(NamedTuple):
     """What ``GradientNoise`` holds, of a minibatch; zeros where it has one row, or the loss takes no data.
+
+    Of a network's minibatch of more than 32 rows the first 32 tell it.
 
     squared_norm: |g|^2.  variance: tr S.  along: the part of it along g.  signal: the mean of g_k^2 / S_kk over the
     informative parameters.  informative: how many these are.
@@ -72,15 +77,16 @@ def _of_network(loss: NetworkLoss, parameters: Any, batch: tuple[jax.Array, ...]
     nothing = [jnp.zeros((rows, layer.biases.shape[0]), x.dtype) for layer in parameters]
     both = jax.value_and_grad(run, argnums=(0, 1), has_aux=True)
     (value, entering), (gradients, slopes) = both(parameters, nothing)
-    lengths, along, moments = jnp.zeros(rows), jnp.zeros(rows), []
-    for layer, a, delta in zip(gradients, entering, slopes, strict=True):
+    some = min(rows, _ROWS)
+    lengths, along, moments = jnp.zeros(some), jnp.zeros(some), []
+    for layer, entered, slope in zip(gradients, entering, slopes, strict=True):
+        # The loss is a mean: a row's own gradient is so many times what it adds.
+        a, delta = entered[:some], rows * slope[:some]
         squares = delta**2
         lengths += jnp.sum(squares, axis=1) * (jnp.sum(a**2, axis=1) + 1)
         along += jnp.sum((a @ layer.weights + layer.biases) * delta, axis=1)
-        moments += [(a**2).T @ squares, jnp.sum(squares, axis=0)]
-    # The loss is a mean: a row's own gradient is so many times what it adds.
-    scatter = _scatter(gradients, rows**2 * jnp.sum(lengths), rows * along, [rows * one for one in moments], rows)
-    return value, gradients, scatter
+        moments += [(a**2).T @ squares / some, jnp.sum(squares, axis=0) / some]
+    return value, gradients, _scatter(gradients, lengths, along, moments, rows)
 
 
 def _of_any(loss: Loss, parameters: Any, batch: Any) -> tuple:
@@ -92,18 +98,23 @@ def _of_any(loss: Loss, parameters: Any, batch: Any) -> tuple:
     each = jax.vmap(jax.grad(lambda vector, row: loss(unravel(vector), row)), in_axes=(None, 0))(flat, ones)
     value, gradients = jax.value_and_grad(loss)(parameters, batch)
     mean, rows = ravel_pytree(gradients)[0], leaves[0].shape[0]
-    scatter = _scatter(gradients, jnp.sum(each**2), each @ mean, [jnp.mean(each**2, axis=0)], rows)
+    scatter = _scatter(gradients, jnp.sum(each**2, axis=1), each @ mean, [jnp.mean(each**2, axis=0)], rows)
     return value, gradients, scatter
 
 
 def _scatter(gradients: Any, lengths: jax.Array, along: jax.Array, moments: list[jax.Array], rows: int) -> Scatter:
-    """lengths: the sum of |g_i|^2.  along: g_i . g of each row.  moments: the mean of g_ik^2, in the leaves' order."""
+    """What rows of a minibatch tell of all of them, around the whole minibatch's gradient.
+
+    lengths: |g_i|^2 of each row looked at.  along: g_i . g.  moments: the mean of g_ik^2, in the leaves' order.
+    rows: of the minibatch.
+    """
     if rows < 2:
         return Scatter(*[jnp.zeros(())] * 5)
     leaves = [jnp.ravel(one) for one in jax.tree.leaves(gradients)]
     norm = jnp.sum(jnp.stack([jnp.sum(one**2) for one in leaves]))
-    unbiased = rows / (rows - 1)
-    scatter = jnp.sum((along - norm) ** 2) / (rows - 1) / jnp.where(norm > 0, norm, 1.0)
+    unbiased, some = rows / (rows - 1), along.shape[0]
+    middle = jnp.mean(along)
+    scatter = jnp.sum((along - middle) ** 2) / (some - 1) / jnp.where(norm > 0, norm, 1.0)
     ratio, count = jnp.zeros(()), jnp.zeros(())
     flat = moments if len(moments) == len(leaves) else jnp.split(moments[0], _ends(leaves))
     for g, moment in zip(leaves, flat, strict=True):
@@ -112,7 +123,7 @@ def _scatter(gradients: Any, lengths: jax.Array, along: jax.Array, moments: list
         told = spread > 1e-6 * jnp.ravel(moment)
         ratio += jnp.sum(jnp.where(told, g**2 / jnp.where(told, spread, 1.0), 0.0))
         count += jnp.sum(told)
-    variance = jnp.maximum((lengths - rows * norm) / (rows - 1), 0.0)
+    variance = jnp.maximum((jnp.mean(lengths) - 2 * middle + norm) * unbiased, 0.0)
     return Scatter(norm, variance, scatter, ratio / jnp.maximum(count, 1), count)
 
 

@@ -103,7 +103,7 @@ def _kept(leaf: Any) -> Any:
 def _nothing(parameters: Any) -> Seen:
     arrays = len(jax.tree.leaves(parameters))
     none, empty = np.zeros((0, arrays)), np.zeros(0)
-    return Seen(empty, none, none, none, empty, empty, empty)
+    return Seen(empty, none, none, none, empty, empty)
 
 
 def _of_steps(seen: Any, steps: int) -> Seen:

@@ -1,5 +1,6 @@
 """How curved a loss may be before an optimizer's steps grow from one to the next, and how curved it is to it."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -81,7 +82,8 @@ def stability_limit(optimizer: Optimizer, step: int = 0) -> float | None:
     if kind is None:
         return None
     share = float(optimizer.hyperparameters[kind.share]) if kind.share else 0.0
-    return _LIMITS[kind.momentum](share) / float(optimizer.schedule(jnp.int32(step)))
+    rate = float(optimizer.schedule(jnp.int32(step)))
+    return _LIMITS[kind.momentum](share) / rate if rate > 0 else math.inf
 
 
 def adapts(optimizer: Optimizer) -> bool:
