@@ -58,7 +58,7 @@ def test_a_plain_trouble_of_a_function_is_named_with_its_evidence(kind):
 def test_runs_that_end_where_they_should_are_healthy():
     for run in (
         st.fit(functions.booth(), st.SGD(0.08), epochs=200, patience=None),
-        st.fit(functions.rosenbrock(), st.Adam(0.05), epochs=2000, patience=None),
+        st.fit(functions.rosenbrock(), st.Adam(0.05), epochs=1000, patience=None),
     ):
         found = diagnose(run)
         assert (found.outcome, found.verdicts) == ("healthy", ()), found
@@ -66,30 +66,36 @@ def test_runs_that_end_where_they_should_are_healthy():
 
 
 def test_troubles_of_networks_are_named():
-    problem = st.network(st.read("wine"), hidden=(16, 16))
-    good = diagnose(st.fit(problem, st.Adam(0.01), epochs=40, patience=None))
-    assert good.outcome == "healthy", good
-    assert "rate too small" in named(diagnose(st.fit(problem, st.SGD(1e-4), epochs=40, patience=None)))
-    zero = st.network(st.read("wine"), hidden=(16, 16), scale=0.0)
-    assert "bad initialisation" in named(diagnose(st.fit(zero, st.Adam(0.01), epochs=20, patience=None)))
-    first, last = st.fit(problem, st.SGD(0.1), epochs=1).last[:2], st.fit(problem, st.SGD(0.1), epochs=1).last[2]
-    off = tuple(layer._replace(biases=np.full(16, -50, np.float32)) for layer in first)
-    dead = diagnose(st.fit(problem, st.Adam(0.01), epochs=20, patience=None, start=(*off, last)))
-    assert "dead units" in named(dead)
+    # One network for all of them, so that programs are compiled once.
+    problem = st.network(st.read("iris"), hidden=(8,))
 
+    def names(optimizer, start=None, epochs=25):
+        found = diagnose(st.fit(problem, optimizer, epochs=epochs, patience=None, start=start))
+        return named(found) or {found.outcome}
 
-def test_a_warm_start_that_a_fresh_one_beats_has_lost_plasticity():
-    problem = st.network(st.read("wine"), hidden=(16,), activation="tanh")
-    old = st.fit(problem, st.SGD(0.1), epochs=2)
-    grown = tuple(layer._replace(weights=40 * np.asarray(layer.weights)) for layer in old.last)
-    found = diagnose(st.fit(problem, st.Momentum(0.01), epochs=30, patience=None, start=grown))
-    assert "lost plasticity" in named(found), found
+    assert names(st.Adam(0.03)) == {"healthy"}
+    fresh = st.fit(problem, st.Adam(0.03), epochs=1).last
+    layers = [jax.tree.map(np.asarray, layer) for layer in fresh]
+    zeros = tuple(jax.tree.map(np.zeros_like, layer) for layer in layers)
+    assert names(st.Adam(0.03), zeros) >= {"bad initialisation"}
+    off = layers[0]._replace(biases=np.full(8, -50, np.float32))
+    assert names(st.Adam(0.03), (off, layers[1])) >= {"dead units"}
+    grown = [layer._replace(weights=20 * layer.weights) for layer in layers]
+    assert names(st.Adam(0.003), tuple(grown)) >= {"lost plasticity"}
+    # Units in another order are the same network.
+    order = np.random.default_rng(0).permutation(8)
+    permuted = (
+        layers[0]._replace(weights=layers[0].weights[:, order], biases=layers[0].biases[order]),
+        layers[1]._replace(weights=layers[1].weights[order]),
+    )
+    both = [names(st.Adam(1e-5), start) for start in (tuple(layers), permuted)]
+    assert both[0] == both[1] == {"rate too small"}
 
 
 # --- metamorphic: what does not matter
 
 
-@pytest.mark.parametrize("kind", ["saddle", "rate too small", "rate too large", "ill-conditioning"])
+@pytest.mark.parametrize("kind", ["saddle", "ill-conditioning"])
 def test_names_survive_a_loss_a_thousand_times_as_large(kind):
     run = PLAIN[kind]()
     value = run.problem.instances([0])[0].loss
@@ -107,20 +113,6 @@ def test_names_survive_float64():
             run = st.fit(bowl(dtype=np.float64), st.SGD(rate), epochs=100, patience=None)
             assert run.last.dtype == np.float64
             assert named(diagnose(run)) == {kind}
-
-
-def test_names_survive_permuted_units():
-    problem = st.network(st.read("iris"), hidden=(8,), activation="tanh")
-    start = st.fit(problem, st.SGD(0.1), epochs=1).last
-    order = np.random.default_rng(0).permutation(8)
-    first, last = (jax.tree.map(np.asarray, layer) for layer in start)
-    permuted = (
-        first._replace(weights=first.weights[:, order], biases=first.biases[order]),
-        last._replace(weights=last.weights[order]),
-    )
-    both = [st.fit(problem, st.SGD(1e-4), epochs=30, patience=None, start=one) for one in (start, permuted)]
-    one, other = (named(diagnose(run)) for run in both)
-    assert one == other == {"rate too small"}
 
 
 # --- what cannot be told
@@ -165,7 +157,7 @@ def test_siblings_that_are_known_are_not_trained_again():
 # --- remedies
 
 
-@pytest.mark.parametrize("kind", ["saddle", "rate too small", "rate too large", "cliff or exploding gradient"])
+@pytest.mark.parametrize("kind", ["saddle", "cliff or exploding gradient"])
 def test_the_suggested_action_helps(kind):
     found = diagnose(PLAIN[kind]())
     number = [one.name for one in found.verdicts].index(kind)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+import jax
 import numpy as np
 
 from ._evidence import Evidence
@@ -34,6 +35,9 @@ def _another_start(e: Evidence) -> Action:
 
 
 def _standard(e: Evidence) -> Action:
+    """A usual start; of parameters without a matrix there is none, so another one."""
+    if not any(np.ndim(leaf) >= 2 for leaf in jax.tree.leaves(e.record.snapshots[0].parameters)):
+        return _another_start(e)
     return Action("initializer", None, "Draw the initial weights from the activation's usual distribution, at scale 1.")
 
 

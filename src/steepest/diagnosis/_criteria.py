@@ -242,7 +242,7 @@ _EXPLAINS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "plateau or saturation": ("noisy gradient", "local slope misleads"),
         "dead units": ("noisy gradient", "local slope misleads"),
         "vanishing gradient": (
-            "noisy gradient", "ill-conditioning", "local slope misleads", "saddle", "rate too large",
+            "noisy gradient", "ill-conditioning", "local slope misleads", "saddle", "cliff or exploding gradient",
         ),
         "rate too small": ("noisy gradient",),
     }
@@ -253,8 +253,10 @@ def found(e: Evidence, sure: float = 0.5) -> dict[str, Score]:
     """The troubles that are there at least so surely, without those that another of them explains; the surest first."""
     there = {name: score for name, score in scores_of(e).items() if score.value >= sure}
     explained = {effect for name in there for effect in _EXPLAINS.get(name, ())}
-    if max(_known(e["saturated to begin with"], 0.0), _known(e["dead units to begin with"], 0.0)) > 0.8:
-        explained.add("rate too large")  # units that begin so were not driven there
+    idle = max(_known(e["saturated to begin with"], 0.0), _known(e["dead units to begin with"], 0.0)) > 0.8
+    vanished = "vanishing gradient" in there and e["first layer's gradient of the last's, to begin with"] < 1e-2
+    if idle or vanished:
+        explained.add("rate too large")  # what began so was not driven there
     if "bad initialisation" in there and e["duplicate units to begin with"] > 0.9:
         explained.add("cliff or exploding gradient")  # of copies all gradients add up
     told = {name: score for name, score in there.items() if name not in explained}

@@ -44,13 +44,7 @@ def measure_rates_and_starts(g: Gathering) -> None:
     known = {one.kind for one in g.siblings}
     if "rate" not in known:
         g.siblings += g.nursery.rates()
-    slower = [one for one in g.siblings if one.kind == "rate" and one.change < 1]
-    if not math.isfinite(g.own.late) and not any(math.isfinite(one.late) for one in slower):
-        g.siblings += g.nursery.rates(_FAR_SLOWER)
-    rates = [one for one in g.siblings if one.kind == "rate"]
-    best = min([g.own, *rates], key=lambda one: one.late)
-    if best.change == max(one.change for one in rates) and math.isfinite(best.late):
-        g.siblings += g.nursery.rates(factor * best.change for factor in _FAR_FASTER)
+        g.siblings += g.nursery.rates(_further(g))
     if "start" not in known:
         g.siblings += g.nursery.starts(6 if g.small else 2)
     if g.small:
@@ -79,6 +73,18 @@ def measure_rates_and_starts(g: Gathering) -> None:
     g.numbers["least change of rate that gains"] = min(
         (one.change for one in lower), key=lambda f: abs(math.log(f)), default=1.0
     )
+
+
+def _further(g: Gathering) -> list[float]:
+    """More multiples of the rate: smaller ones where all diverged, larger ones where the largest is the best."""
+    rates = [one for one in g.siblings if one.kind == "rate"]
+    slower = [one for one in rates if one.change < 1]
+    if not math.isfinite(g.own.late) and not any(math.isfinite(one.late) for one in slower):
+        return list(_FAR_SLOWER)
+    best = min([g.own, *rates], key=lambda one: one.late)
+    if best.change == max(one.change for one in rates) and math.isfinite(best.late):
+        return [factor * best.change for factor in _FAR_FASTER]
+    return []
 
 
 def _basins(g: Gathering) -> None:
