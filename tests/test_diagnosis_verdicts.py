@@ -7,7 +7,8 @@ import pytest
 
 import steepest as st
 from steepest import functions
-from steepest.diagnosis import KINDS, Sibling, diagnose, remedy
+from steepest.diagnosis import KINDS, Sibling, diagnose, gather, remedy
+from steepest.diagnosis._criteria import found as found_in
 
 
 def named(found):
@@ -105,6 +106,12 @@ def test_names_survive_a_loss_a_thousand_times_as_large(kind):
     plain = diagnose(st.fit(st.Problem(start, lambda p: value(p, ())), run.optimizer, epochs=run.settings.epochs,
                             patience=None))  # fmt: skip
     assert named(diagnose(again)) == named(plain)
+
+
+@pytest.mark.parametrize("kind", ["plateau or saturation", "rate too large"])
+def test_names_survive_another_cadence(kind):
+    run = PLAIN[kind]()
+    assert set(found_in(gather(run, places=4))) == set(found_in(gather(run, places=30)))
 
 
 def test_names_survive_float64():

@@ -45,17 +45,23 @@ class Evidence:
 
 
 def gather(
-    run: Run, *, siblings: Sequence[Sibling] = (), seconds: float = 60.0, told: Callable[[str], None] | None = None
+    run: Run,
+    *,
+    siblings: Sequence[Sibling] = (),
+    seconds: float = 60.0,
+    places: int = 9,
+    told: Callable[[str], None] | None = None,
 ) -> Evidence:
     """Measure a run: train it again with somebody looking on, train others beside it, and probe where it ended.
 
     siblings: that are known; kinds among them are not trained again.  seconds: about how long the others may take;
-    where whole ones would take longer they are compared at an earlier epoch.  told: called with what is done next.
+    where whole ones would take longer they are compared at an earlier epoch.  places: of the path that are looked at.
+    told: called with what is done next.
     """
     say = told or (lambda what: None)
     say("the run once more")
     began, epochs = time.perf_counter(), _again(run, seconds)
-    recorded = record(run, epochs=epochs)
+    recorded = record(run, epochs=epochs, places=places)
     took = (time.perf_counter() - began) * run.epochs / max(1, epochs)
     gathering = _begun(run, recorded, _epochs(run, took, seconds))
     gathering.siblings += siblings
