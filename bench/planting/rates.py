@@ -98,6 +98,8 @@ def fast_rate_of_a_function(random: Random) -> Planted:
     rate = grid.rate * between(random, 3, 300)
     run, smaller = setting.run(name, rate), setting.run(name, grid.rate)
     demand(falls_short(run, smaller), "the good rate is no better")
+    # Runs that do not diverge are harder to tell, and rarer where the rate is drawn blindly.
+    demand(run.status != "diverged" or random.random() < 0.4, "it diverged, as too many do")
     demand(not any(falls_short(run, setting.run(name, rate * more)) for more in (3, 10)), "a larger one is better yet")
     return Planted(run, {**details, "rate": rate, "good rate": grid.rate}, siblings=(smaller,))
 
@@ -143,5 +145,7 @@ def fast_rate_of_a_network(random: Random) -> Planted:
     rate = good * between(random, 10, 1000)
     run, smaller = setting.run(name, rate), setting.run(name, good)
     demand(falls_short(run, smaller), "the good rate is no better")
+    # Runs that do not diverge are harder to tell, and rarer where the rate is drawn blindly.
+    demand(run.status != "diverged" or random.random() < 0.4, "it diverged, as too many do")
     also = accompanied(run) if np.isfinite(level(run)) else frozenset()
     return Planted(run, {**details, "optimizer": name, "rate": rate, "good rate": good}, also, (smaller,))
