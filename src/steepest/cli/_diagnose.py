@@ -21,7 +21,7 @@ from ..training import Run
 from ._progress import progress
 
 # Stages that a diagnosis goes through, for its line of progress.
-_STAGES = 6
+_STAGES = 5
 FILE = "diagnosis.json"
 # Of a picture in a report: points along each side, rows of the table, dots an inch.
 _POINTS, _ROWS, _DPI = 41, 500, 110

@@ -75,10 +75,19 @@ def worth_a_look(record: Record) -> list[Picked]:
     picked = [Picked(own, "The winner")]
     for what, failed in _FAILURES.items():
         rows = [row for row in np.flatnonzero(record.counted & ~record.fresh) if failed(record, int(row), own)]
-        rows = [row for row in rows if row not in {one.row for one in picked}]
+        rows = [
+            row for row in rows if row not in {one.row for one in picked} and not _as_the_winner(record, int(row), own)
+        ]
         if rows:
             picked.append(Picked(int(min(rows, key=lambda row: _apart(record, int(row), own))), what))
     return picked
+
+
+def _as_the_winner(record: Record, row: int, own: int) -> bool:
+    """Whether it is the winner's configuration at another seed."""
+    runs, knobs = record.runs, record.hyperparameters
+    same = runs["optimizer"][row] == runs["optimizer"][own] and knobs[row] == knobs[own]
+    return bool(same and math.isclose(runs["learning_rate"][row], runs["learning_rate"][own]))
 
 
 def _apart(record: Record, row: int, own: int) -> tuple[bool, float, int]:

@@ -4,12 +4,12 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..data import BUILT_IN
-from ..diagnosis import Sibling
+from ..diagnosis import Sibling, late_of, watched_of
 from ..errors import InputError
 from ..problems import NetworkProblem
 from ..races import parsed_knobs
@@ -113,26 +113,33 @@ def _of_row(record: Record, row: int) -> dict[str, Any]:
 
 
 def siblings_of(record: Record, row: int, problem: NetworkProblem) -> tuple[Sibling, ...]:
-    """The race's whole runs of the same optimizer and seed at other rates, with losses as they are minimised.
+    """The race's whole runs of the same optimizer: at other rates with the same seed, and at the same rate with others.
 
-    row: of the run among the record's runs.
+    row: of the run among the record's runs. Losses are as they are minimised.
     """
     runs = record.runs
-    alike = (runs["optimizer"] == runs["optimizer"][row]) & (runs["seed"] == runs["seed"][row])
-    alike &= record.hyperparameters == record.hyperparameters[row]
+    alike = (runs["optimizer"] == runs["optimizer"][row]) & (record.hyperparameters == record.hyperparameters[row])
     alike &= np.isin(runs["status"], ["ok", "stopped", "diverged"])
-    alike &= ~np.isclose(runs["learning_rate"], runs["learning_rate"][row])
-    seed, own = int(runs["seed"][row]), float(runs["learning_rate"][row])
-    return tuple(_sibling(record, int(place), problem, seed, own) for place in np.flatnonzero(alike))
+    same_seed = runs["seed"] == runs["seed"][row]
+    same_rate = np.isclose(runs["learning_rate"], runs["learning_rate"][row])
+    own = float(runs["learning_rate"][row])
+    rates = [
+        _sibling(record, int(place), problem, "rate", float(runs["learning_rate"][place]) / own)
+        for place in np.flatnonzero(alike & same_seed & ~same_rate)
+    ]
+    seeds = [
+        _sibling(record, int(place), problem, "seed", float(runs["seed"][place]))
+        for place in np.flatnonzero(alike & same_rate & ~same_seed)
+    ]
+    return (*rates, *seeds)
 
 
-def _sibling(record: Record, place: int, problem: NetworkProblem, seed: int, own: float) -> Sibling:
-    change = float(record.runs["learning_rate"][place]) / own
-    of_run = record.curves["run"] == record.runs["run"][place]
+def _sibling(
+    record: Record, place: int, problem: NetworkProblem, kind: Literal["rate", "seed"], change: float
+) -> Sibling:
+    seed, of_run = int(record.runs["seed"][place]), record.curves["run"] == record.runs["run"][place]
     names = ("train_loss", "validation_loss")
-    train, watched = (problem.minimised(record.curves[name][of_run], seed)[1:] for name in names)
+    train, watched = (problem.minimised(record.curves[name][of_run], seed) for name in names)
     if record.runs["status"][place] == "diverged" or not len(train):
-        return Sibling("rate", change, math.inf, math.inf)
-    late = float(np.median(train[-max(1, len(train) // 5) :]))
-    best = int(np.nanargmin(watched))
-    return Sibling("rate", change, late, float(np.nanmean(watched[max(0, best - 2) : best + 3])))
+        return Sibling(kind, change, math.inf, math.inf)
+    return Sibling(kind, change, late_of(train), watched_of(watched))

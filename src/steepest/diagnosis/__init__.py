@@ -16,7 +16,9 @@ from ._observe import observe as observe
 from ._per_sample import PerSample as PerSample
 from ._per_sample import Scatter as Scatter
 from ._record import Record as Record
+from ._record import late_of as late_of
 from ._record import record as record
+from ._record import watched_of as watched_of
 from ._remedy import Remedy as Remedy
 from ._remedy import remedy as remedy
 from ._spectrum import Spectrum as Spectrum

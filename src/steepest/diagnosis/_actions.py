@@ -49,7 +49,7 @@ def _method(e: Evidence) -> Action:
     adaptive = [one for one in e.siblings if one.kind == "method" and math.isfinite(one.late) and one.change > 0]
     value = min(adaptive, key=lambda one: one.late).change if adaptive else None
     at = f" at a learning rate of {value:.3g}" if value else ""
-    return Action("method", value, f"Standardise the inputs, or use Adam{at}.")
+    return Action("method", value, f"Use Adam{at}, whose steps do not follow the size of each curvature.")
 
 
 def _activation(e: Evidence) -> Action:

@@ -14,9 +14,9 @@ from ..networks import Layer, Network
 from ..optimizer import Optimizer, optimizer
 from ..problems import Instance, NetworkInit, NetworkLoss
 from ..training import Run, steps_per_epoch
-from ._record import Trial, fresh_start, late_loss, trial, watched_loss
+from ._record import Snapshot, Trial, fresh_start, late_loss, trial, watched_loss
 
-Kind = Literal["rate", "start", "batch", "clip", "method", "fresh", "network"]
+Kind = Literal["rate", "start", "batch", "clip", "method", "fresh", "network", "seed"]
 # Other rates are tried at these multiples of a run's own.
 RATES = (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)
 # Rates of the adaptive method tried beside, as shares of the typical size of a parameter.
@@ -28,7 +28,8 @@ class Sibling(NamedTuple):
     """A run beside another.
 
     kind: what is changed: the rate, the start, the size of the batch, a clipped gradient, the method, a fresh start in
-    place of a warm one, or the network.  change: the rate's or the batch's multiple; the seed of another start.
+    place of a warm one, the network, or the seed, which changes the rows as well.
+    change: the rate's or the batch's multiple; the seed of another start; the limit of a clip; the rate of a method.
     late: its training loss late on, infinite where it diverged.  watched: its lowest watched loss.
     last: its last parameters, where they are at hand.
     """
@@ -38,6 +39,19 @@ class Sibling(NamedTuple):
     late: float
     watched: float
     last: Any = None
+
+    def __str__(self) -> str:
+        told = {
+            "rate": f"at {self.change:g} times the rate",
+            "start": "from another start",
+            "batch": f"with {self.change:.3g} times the rows a step",
+            "clip": f"with the gradient clipped at {self.change:.3g}",
+            "method": f"by Adam at {self.change:.3g}" if self.change else "by a quasi-Newton method",
+            "fresh": "from a usual start",
+            "network": "of one hidden layer of relu",
+            "seed": "at another seed",
+        }
+        return told[self.kind]
 
 
 @dataclass(frozen=True)
@@ -141,6 +155,12 @@ class Nursery:
         changed = Trial(optimizer=optimizer("adam", 1e-2), settings=settings)
         found = trial(replace(self.run, warm=None), instance, changed)
         return as_sibling(found, "network", 1.0)._replace(last=None)  # of other shapes
+
+    def replayed(self, before: Snapshot) -> Run:
+        """From a place before a spike with a tenth of the step, as far as a quarter of the run."""
+        settings = replace(self.run.settings, epochs=max(2, self.epochs // 4), patience=None)
+        changed = Trial(at_rate(self.run.optimizer, 0.1), settings, before.parameters)
+        return trial(self.run, self.instance, changed)
 
     def adaptive(self) -> list[Sibling]:
         """By Adam, at rates that follow from the size of the parameters."""

@@ -59,27 +59,28 @@ def _hidden(e: Evidence) -> float:
     return max(_known(e["dead units"], 0.0), _known(e["saturated"], 0.0), _known(e["idle units"], 0.0))
 
 
-_STILL = "gradient at the end, of a better run's"
+_LIMIT = "sharpness over its limit of stability, "
+_STILL = "gradient at the end over a better run's largest"
 
 
 def _saddle(e: Evidence) -> Score:
-    down = over(-e["lowest curvature"], 0.05)
-    curved = over(e["curvature at the end, of a better run's"], 0.02)
+    down = over(-e["lowest curvature over the largest"], 0.05)
+    curved = over(e["curvature at the end over a better run's"], 0.02)
     falls = max(over(e["fall along the lowest curvature"], 0.01), over(e["gain of going on"], 0.05))
     return Score(
         min(under(e[_STILL], 0.05), down, curved, falls, trouble(e), under(_hidden(e), 0.85, 0.02), 1 - e["diverged"]),
-        (_STILL, "lowest curvature", "fall along the lowest curvature"), "probes",
+        (_STILL, "lowest curvature over the largest", "fall along the lowest curvature"), "probes",
     )  # fmt: skip
 
 
 def _local_minimum(e: Evidence) -> Score:
-    up = 1 - over(-e["lowest curvature"], 0.01)
+    up = 1 - over(-e["lowest curvature over the largest"], 0.01)
     holds = min(under(e["gain of going on"], 0.02), under(e["fall along the lowest curvature"], 0.03))
-    lower = max(over(e["gain of another start"], 0.1), over(e["gain of another basin"], 0.1))
+    lower = max(over(e[f"gain of another {one}"], 0.1) for one in ("start", "basin", "seed"))
     walls = min(over(e["rise around"], 1e-3), under(_hidden(e), 0.9, 0.02))
     return Score(
         min(under(e[_STILL], 0.03), up, holds, lower, walls),
-        ("gain of another start", "lowest curvature", _STILL), "siblings",
+        ("gain of another start", "lowest curvature over the largest", _STILL), "siblings",
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def _plateau(e: Evidence) -> Score:
     flat = min(
         under(e[_STILL], 0.03),
         under(e["rise around"], 0.02),
-        under(e["curvature at the end, of a better run's"], 0.01),
+        under(e["curvature at the end over a better run's"], 0.01),
         under(max(e["fall late on"], 0.0), 5e-3),
     )
     saturated = over(e["saturated"], 0.85, 0.02)
@@ -95,7 +96,7 @@ def _plateau(e: Evidence) -> Score:
 
 
 def _vanishing(e: Evidence) -> Score:
-    ratio = "first layer's gradient of the last's, at the end"
+    ratio = "first layer's gradient over the last's, at the end"
     share = e[ratio]
     return Score(
         min(1.0 if share == 0 else under(share, 1e-3), trouble(e), 1 - e["diverged"]),
@@ -117,22 +118,20 @@ def _cliff(e: Evidence) -> Score:
     """Of methods whose steps follow the gradient's size, where the rate was stable to begin with, or a network's loss
     explodes at once.
     """
-    high = over(e["loss to begin with, of the best constant's"], 5)
+    high = over(e["loss to begin with over the best constant's"], 5)
     jump = max(over(e["spike of the gradient"], 6), min(over(e["largest gradient of the median"], 30), high))
     rise = max(over(e["rise at the spike"], 0.05), high, e["diverged"])
-    stable = max(under(_known(e["sharpness of its limit, at the start"], 0.0), 5), high)
+    stable = max(under(_known(e[_LIMIT + "at the start"], 0.0), 5), high)
     steeper = max(over(e["spread of the curvature along steps"], 3), high)
     return Score(
         min(jump, rise, over(e["gain of clipping"], 0.1), stable, steeper, 1 - _known(e["adaptive"], 0.0)),
-        ("spike of the gradient", "spread of the curvature along steps", "gain of clipping"), "siblings",
+        ("spike of the gradient", "gain of clipping", "fall of a replay from before the spike"), "siblings",
     )  # fmt: skip
 
 
 def _limited(e: Evidence) -> float:
     """Whether the rate is near its largest stable one, or no larger one gains."""
-    ratio = max(
-        _known(e["sharpness of its limit, to begin with"], 0.0), _known(e["sharpness of its limit, at the end"], 0.0)
-    )
+    ratio = max(_known(e[_LIMIT + place], 0.0) for place in ("early on", "at the end"))
     return max(over(ratio, 0.05), 1 - over(e["gain of a larger rate"], 0.1))
 
 
@@ -154,7 +153,7 @@ def _ill_conditioned(e: Evidence) -> Score:
         1 - over(e["gain of a smaller rate"], 0.1),
         under(_hidden(e), 0.8, 0.02),
     )
-    up = 1 - over(-e["lowest curvature"], 0.1)
+    up = 1 - over(-e["lowest curvature over the largest"], 0.1)
     return Score(
         min(over(e["condition"], 20), on, _limited(e), calm, up, 1 - e["diverged"], 1 - _misled(e).value),
         ("condition", "gain of going on", "gain of a larger rate"), "siblings",
@@ -163,28 +162,28 @@ def _ill_conditioned(e: Evidence) -> Score:
 
 def _noisy(e: Evidence) -> Score:
     return Score(
-        min(over(e["noise of a minibatch"], 0.5), over(e["gain of larger batches"], 0.1)),
-        ("noise of a minibatch", "gain of larger batches", "gain of a smaller rate"), "siblings",
+        min(over(e["noise of a minibatch over its gradient"], 0.5), over(e["gain of larger batches"], 0.1)),
+        ("noise of a minibatch over its gradient", "gain of larger batches", "gain of a smaller rate"), "siblings",
     )  # fmt: skip
 
 
 def _too_small(e: Evidence) -> Score:
     moving = over(e[_STILL], 0.04)
     slow = min(
-        under(_known(e["sharpness of its limit, to begin with"], 0.0), 0.1),
-        under(_known(e["sharpness of its limit, at the end"], 0.0), 0.1),
+        under(_known(e[_LIMIT + "early on"], 0.0), 0.1),
+        under(_known(e[_LIMIT + "at the end"], 0.0), 0.1),
     )
     worse = 1 - over(e["gain of a smaller rate"], 0.05)
     return Score(
         min(over(e["gain of a larger rate"], 0.1), moving, slow, worse, 1 - _misled(e).value),
-        ("gain of a larger rate", "gain of a smaller rate", "sharpness of its limit, to begin with"), "siblings",
+        ("gain of a larger rate", "gain of a smaller rate", _LIMIT + "early on"), "siblings",
     )  # fmt: skip
 
 
 def _too_large(e: Evidence) -> Score:
     return Score(
         over(e["gain of a smaller rate"], 0.1),
-        ("gain of a smaller rate", "sharpness of its limit, to begin with", "best multiple of the last step"),
+        ("gain of a smaller rate", _LIMIT + "early on", "best multiple of the last step"),
         "siblings",
     )
 
@@ -202,12 +201,12 @@ def _bad_start(e: Evidence) -> Score:
 
 
 def _plasticity(e: Evidence) -> Score:
-    grown = over(e["weights to begin with, of fresh ones"], 1.4, 0.05)
+    grown = over(e["weights to begin with over fresh ones"], 1.4, 0.05)
     gains = min(over(e["gain of a fresh start"], 0.05), over(e["least gain of a fresh start"], 0.02))
     twins = over(e["duplicate units to begin with"], 0.5, 0.05)
     return Score(
         min(grown, gains, 1 - twins, 1 - _local_minimum(e).value),
-        ("gain of a fresh start", "weights to begin with, of fresh ones", "effective rank"), "siblings",
+        ("gain of a fresh start", "weights to begin with over fresh ones", "effective rank"), "siblings",
     )  # fmt: skip
 
 
@@ -254,7 +253,7 @@ def found(e: Evidence, sure: float = 0.5) -> dict[str, Score]:
     there = {name: score for name, score in scores_of(e).items() if score.value >= sure}
     explained = {effect for name in there for effect in _EXPLAINS.get(name, ())}
     idle = max(_known(e["saturated to begin with"], 0.0), _known(e["dead units to begin with"], 0.0)) > 0.8
-    vanished = "vanishing gradient" in there and e["first layer's gradient of the last's, to begin with"] < 1e-2
+    vanished = "vanishing gradient" in there and e["first layer's gradient over the last's, to begin with"] < 1e-2
     if idle or vanished:
         explained.add("rate too large")  # what began so was not driven there
     if "bad initialisation" in there and e["duplicate units to begin with"] > 0.9:

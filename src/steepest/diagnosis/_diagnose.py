@@ -15,6 +15,8 @@ from ._verdict import Diagnosis, Verdict
 _SURE = 0.5
 # A run that another leaves behind by more than this share of the way is not called healthy.
 _UNEXPLAINED = 0.1
+# Of fewer steps a run that has not diverged is not judged.
+_FEW = 8
 _MORE_STEPS = "Train it for more steps, then ask again."
 
 
@@ -29,10 +31,12 @@ def diagnose(
     run: of any problem.  siblings: runs that are known beside it, which are then not trained again.
     seconds: about how long all that may take; a large run is then compared at an earlier epoch.
     told: called with what is done next.
-    Raises InputError for what is no run, and for a run whose parameters were not kept.
+    Raises InputError for what is no run, and for seconds that are not positive and finite.
     """
     if not isinstance(run, Run):
         raise InputError(f"A run is diagnosed; received {type(run).__name__}. Try diagnose(fit(problem)).")
+    if not (isinstance(seconds, int | float) and 0 < seconds < math.inf):
+        raise InputError(f"seconds is positive and finite; received {seconds!r}. Try 60.")
     begun = float(run.curves["train_loss"][0])
     if not math.isfinite(begun):
         reason = (
@@ -45,17 +49,18 @@ def diagnose(
 
 def judged(run: Run, evidence: Evidence) -> Diagnosis:
     """The verdicts that evidence allows."""
+    gain, steps = evidence["gain of any"], evidence["steps"]
+    if math.isnan(gain) or (steps < _FEW and not evidence["diverged"]):
+        reason = f"the run took {steps:.0f} steps, too few to be told from luck. {_MORE_STEPS}"
+        return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
     verdicts = tuple(_verdict(name, score, evidence) for name, score in found(evidence, _SURE).items())
     if verdicts:
         return Diagnosis(run, "troubled", verdicts, missing=evidence.missing, evidence=evidence)
-    gain = evidence["gain of any"]
-    if math.isnan(gain) or evidence["steps"] < 2:
-        reason = f"the run took {evidence['steps']:.0f} steps, too few to be told from luck. {_MORE_STEPS}"
-        return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
     if gain > _UNEXPLAINED:
+        best = min(evidence.siblings, key=lambda one: (one.late, one.watched))
         reason = (
-            f"a run beside it ends lower by {gain:.0%} of the way, but what was measured fits none of the troubles "
-            "that have a name. Compare the runs beside it."
+            f"the run {best} ends lower, by {gain:.0%} of the way, but what was measured fits none of the troubles "
+            "that have a name. Try that."
         )
         return Diagnosis(run, "cannot tell", (), reason, evidence.missing, evidence)
     reason = f"no run beside it ends lower by more than {max(gain, 0.0):.1%} of the way."

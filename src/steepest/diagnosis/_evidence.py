@@ -1,10 +1,12 @@
 """Everything that a verdict is made from, gathered once: numbers without a unit, each with a name."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import jax
+import numpy as np
 
 from ..training import Run
 from . import _probes as probes
@@ -15,7 +17,12 @@ from ._measure_curvature import measure_curvature
 from ._measure_ends import measure_ends, measure_noise
 from ._measure_path import measure_path
 from ._measure_siblings import measure_better_end, measure_rates_and_starts, measure_reachable
-from ._record import Record, Snapshot, fresh_start, record
+from ._record import Record, fresh_start, record
+
+# Runs that are trained beside a run, about.
+_TRAININGS = 20
+# What a step takes besides its products, and how many operations a second these come to, on an ordinary core.
+_STEP_SECONDS, _OPERATIONS_A_SECOND = 3e-5, 2e10
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Evidence:
 
     numbers: by name; NaN where a number could not be had.  siblings: the runs beside it.  record: the run once more.
     lowest: the unit vector of the Hessian's lowest eigenvalue at the end.  away: the most that a step along it may be.
-    before: the snapshot before a spike; None where there is none.  missing: what could not be told, and why.
+    missing: what could not be told, and why.
     """
 
     record: Record
@@ -32,16 +39,10 @@ class Evidence:
     siblings: tuple[Sibling, ...]
     lowest: Any = None
     away: float = 0.0
-    before: Snapshot | None = None
     missing: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> float:
         return self.numbers.get(name, math.nan)
-
-    def best(self, kind: str) -> Sibling | None:
-        """The sibling of a kind that gets lowest."""
-        of_kind = [one for one in self.siblings if one.kind == kind]
-        return min(of_kind, key=lambda one: (one.late, one.watched)) if of_kind else None
 
 
 def gather(
@@ -60,16 +61,13 @@ def gather(
     """
     say = told or (lambda what: None)
     say("the run once more")
-    began, epochs = time.perf_counter(), _again(run, seconds)
+    whole = _likely_seconds(run)
+    epochs = max(1, int(run.epochs * min(1.0, seconds / 2 / whole)))
     recorded = record(run, epochs=epochs, places=places)
-    took = (time.perf_counter() - began) * run.epochs / max(1, epochs)
-    gathering = _begun(run, recorded, _epochs(run, took, seconds))
+    share = min(1.0, seconds / (_TRAININGS * whole))
+    gathering = _begun(run, recorded, max(min(run.settings.epochs, 3), math.ceil(share * run.settings.epochs)))
     gathering.siblings += siblings
-    if epochs < run.epochs:
-        gathering.missing.append(
-            f"Only the first {epochs} of its {run.epochs} epochs were trained again in the time given: its path is "
-            "told up to there."
-        )
+    _say_what_is_left_out(gathering, epochs)
     measure_reachable(gathering)
     say("other rates and starts")
     measure_rates_and_starts(gathering)
@@ -83,21 +81,36 @@ def gather(
     measure_changes(gathering)
     measure_better_end(gathering)
     return Evidence(
-        recorded, gathering.numbers, tuple(gathering.siblings), gathering.lowest, gathering.away, gathering.before,
+        recorded, gathering.numbers, tuple(gathering.siblings), gathering.lowest, gathering.away,
         tuple(gathering.missing),
     )  # fmt: skip
 
 
-def _again(run: Run, seconds: float) -> int:
-    """How many of its epochs are trained again: all, or as many as half of the time is enough for."""
-    share = min(1.0, seconds / 2 / max(run.seconds, 1e-9))
-    return run.epochs if share == 1 else max(1, int(share * run.epochs))
+def _likely_seconds(run: Run) -> float:
+    """About how long the run takes once compiled, by its operations: by the clock verdicts would depend on the day."""
+    rows = run.settings.batch_size_for(run.problem.instances([run.seed])[0].rows)
+    size = sum(np.size(leaf) for leaf in jax.tree.leaves(run.last if run.last is not None else run.parameters))
+    steps = run.steps * max(1.0, run.settings.epochs / max(1, run.epochs))
+    return max(steps, 1) * (_STEP_SECONDS + 6 * size * rows / _OPERATIONS_A_SECOND)
 
 
-def _epochs(run: Run, took: float, seconds: float) -> int:
-    """How long siblings are trained: as long as the run may, or a share where some twenty would take too long."""
-    share = min(1.0, seconds / max(1e-9, 20 * took))
-    return max(min(run.settings.epochs, 3), math.ceil(share * run.settings.epochs))
+def _say_what_is_left_out(g: Gathering, epochs: int) -> None:
+    if epochs < g.run.epochs:
+        g.missing.append(
+            f"Only the first {epochs} of its {g.run.epochs} epochs were trained again in the time given: its path is "
+            "told up to there."
+        )
+    if g.nursery.epochs < g.run.settings.epochs:
+        g.missing.append(
+            f"Others beside it were trained for {g.nursery.epochs} of its {g.run.settings.epochs} epochs in the time "
+            "given, and compared there."
+        )
+    if not g.small:
+        size = sum(np.size(leaf) for leaf in jax.tree.leaves(g.end.parameters))
+        g.missing.append(
+            f"Of {size:,} parameters the Hessian is not formed whole, only the ends of its spectrum are found, and "
+            "other basins are not searched."
+        )
 
 
 def _begun(run: Run, recorded: Record, epochs: int) -> Gathering:
@@ -113,6 +126,6 @@ def _begun(run: Run, recorded: Record, epochs: int) -> Gathering:
         watched_start=float(curves["validation_loss"][0]),
         held_out=instance.validation is not None,
     )
-    until = epochs if epochs < run.settings.epochs else None
-    own = as_sibling(run, "rate", 1.0, until)
-    return Gathering(run, recorded, levels, own, Nursery(run, instance, epochs), batch)
+    whole = as_sibling(run, "rate", 1.0)
+    own = as_sibling(run, "rate", 1.0, epochs) if epochs < run.settings.epochs else whole
+    return Gathering(run, recorded, levels, own, whole, Nursery(run, instance, epochs), batch)

@@ -20,12 +20,17 @@ NEAR = 0.02
 
 @dataclass
 class Gathering:
-    """What grows into the evidence."""
+    """What grows into the evidence.
+
+    own: the run up to the epoch at which others are compared.  whole: all of it.  quickest, basin: where a quasi-Newton
+    method ended, from the start and elsewhere.  reachable: the lowest loss that any found.
+    """
 
     run: Run
     record: Record
     levels: Levels
     own: Sibling
+    whole: Sibling
     nursery: Nursery
     batch: Any
     numbers: dict[str, float] = field(default_factory=dict)

@@ -6,10 +6,11 @@ import jax
 import numpy as np
 
 from ..problems import NetworkLoss
+from ..training import Run
 from . import _probes as probes
 from ._beside import standard_start
 from ._gathering import NEAR, Gathering, span_of
-from ._record import medians
+from ._record import Snapshot, late_loss, medians
 
 # Clipping is tried where the gradient grew so many times at once.
 _JUMP = 5
@@ -20,11 +21,11 @@ _STUCK = 0.9
 def measure_changes(g: Gathering) -> None:
     """Runs with one thing changed, where the run is not as good as the best beside it, or a number asks for them."""
     numbers, nursery = g.numbers, g.nursery
-    stuck = numbers["loss late on, of the best constant's"] > _STUCK
+    stuck = numbers["loss late on over the best constant's"] > _STUCK
     troubled = not numbers["gain of any"] <= NEAR or stuck
     stochastic = bool(jax.tree.leaves(g.record.instance.train))
     if g.run.warm is not None:
-        numbers["weights to begin with, of fresh ones"] = _growth(g)
+        numbers["weights to begin with over fresh ones"] = _growth(g)
         fresh = nursery.fresh(3)
         g.siblings += fresh
         numbers["gain of a fresh start"] = medians([g.gain([one]) for one in fresh])
@@ -33,7 +34,7 @@ def measure_changes(g: Gathering) -> None:
         one = nursery.fresh(2)
         g.siblings += one
         numbers["gain of a standard start"] = medians([g.gain([other]) for other in one])
-    if stochastic and (troubled or numbers.get("noise of a minibatch", 0) > 1):
+    if stochastic and (troubled or numbers.get("noise of a minibatch over its gradient", 0) > 1):
         larger = nursery.larger_batch()
         if larger is not None:
             g.siblings.append(larger)
@@ -43,6 +44,9 @@ def measure_changes(g: Gathering) -> None:
         clipped = [nursery.clipped(limit) for limit in _limits(g)]
         g.siblings += clipped
         numbers["gain of clipping"] = g.gain(clipped)
+        if g.before is not None:
+            again = nursery.replayed(g.before)
+            numbers["fall of a replay from before the spike"] = _fall(g, g.before, again)
     if troubled or g.small:
         adaptive = nursery.adaptive()
         g.siblings += adaptive
@@ -54,6 +58,13 @@ def measure_changes(g: Gathering) -> None:
         g.siblings.append(shallow)
         numbers["gain of a shallower network"] = g.gain([shallow])
     numbers["gain of any"] = g.gain(g.siblings)
+
+
+def _fall(g: Gathering, before: Snapshot, again: Run) -> float:
+    """How far a replay gets below where it began, as a share of the way; -1 where it is lost as well."""
+    begun = probes.look(g.loss, before.parameters, g.batch).loss
+    late = late_loss(again)
+    return (begun - late) / span_of(g) if math.isfinite(late) and math.isfinite(begun) else -1.0
 
 
 def _limits(g: Gathering) -> list[float]:

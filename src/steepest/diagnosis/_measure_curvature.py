@@ -29,7 +29,7 @@ def measure_curvature(g: Gathering) -> None:
     if found is not None:
         g.lowest = found.lowest_vector
         size = max(abs(found.lowest), abs(found.highest), 1e-30)
-        numbers["lowest curvature"] = found.lowest / size
+        numbers["lowest curvature over the largest"] = found.lowest / size
         numbers["residual"] = found.lowest_residual / size
         numbers["condition"] = _spread(found)
         least = probes.fall(g.loss, end.parameters, found.lowest_vector, g.batch, far)
@@ -46,15 +46,15 @@ def measure_curvature(g: Gathering) -> None:
         elsewhere = None if better is None else _spectrum(g, better)
         if elsewhere is not None:
             there = max(abs(elsewhere.lowest), abs(elsewhere.highest), 1e-30)
-            numbers["curvature at the end, of a better run's"] = size / max(there, *others)
+            numbers["curvature at the end over a better run's"] = size / max(there, *others)
     on = numbers["loss a quasi-Newton method goes on to"]
     numbers["gain of going on"] = (here - on) / span
     places = {
         "at the start": g.record.snapshots[0],
-        "to begin with": g.record.snapshots[min(1, len(g.record.snapshots) - 1)],
+        "early on": g.record.snapshots[min(1, len(g.record.snapshots) - 1)],
     }
     for name, place in {**places, "at the end": end}.items():
-        numbers[f"sharpness of its limit, {name}"] = _sharp(g, place)
+        numbers[f"sharpness over its limit of stability, {name}"] = _sharp(g, place)
     step = _last_step(g)
     if step is not None:
         numbers["best multiple of the last step"] = probes.best_share(g.loss, end.parameters, step, g.batch)

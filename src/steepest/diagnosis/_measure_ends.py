@@ -39,14 +39,14 @@ def measure_ends(g: Gathering) -> None:
         for name, point in (("at the end", last), ("to begin with", points[0])):
             sizes = [float(np.linalg.norm(point.gradients[places])) for _, places in layers]
             largest = max(sizes)
-            numbers[f"first layer's gradient of the last's, {name}"] = (
+            numbers[f"first layer's gradient over the last's, {name}"] = (
                 sizes[0] / sizes[-1] if sizes[-1] > 0 else math.nan
             )
             numbers[f"least layer's gradient, {name}"] = min(sizes) / largest if largest > 0 else 0.0
     if best is not None and alike(best, g.end.parameters):
-        numbers["gradient at the end, of a better run's"] = last.norm / max(steepest, _steepest_of(g, best))
+        numbers["gradient at the end over a better run's largest"] = last.norm / max(steepest, _steepest_of(g, best))
     else:
-        numbers["gradient at the end, of a better run's"] = numbers["gradient at the end"]
+        numbers["gradient at the end over a better run's largest"] = numbers["gradient at the end"]
     _units(g)
 
 
@@ -93,7 +93,7 @@ def measure_noise(g: Gathering) -> None:
     instance = g.record.instance
     batch_size = g.run.settings.batch_size_for(instance.rows)
     if not jax.tree.leaves(instance.train) or instance.rows < 2:
-        g.numbers["noise of a minibatch"] = 0.0
+        g.numbers["noise of a minibatch over its gradient"] = 0.0
         return
     rows = np.linspace(0, instance.rows - 1, min(_NOISE_ROWS, instance.rows)).astype(np.int32)
     some = jax.tree.map(lambda array: array[rows], instance.train)
@@ -106,7 +106,9 @@ def measure_noise(g: Gathering) -> None:
             continue
         whole = probes.look(instance.loss, place.parameters, g.batch).norm ** 2
         left = 1 - batch_size / instance.rows  # of a part drawn without putting back
-        g.numbers[f"noise of a minibatch, {name}"] = (
+        g.numbers[f"noise of a minibatch over its gradient, {name}"] = (
             min(1e12, left * found.variance / batch_size / whole) if whole > 0 else 1e12
         )
-    g.numbers["noise of a minibatch"] = g.numbers.get("noise of a minibatch, at the end", math.nan)
+    g.numbers["noise of a minibatch over its gradient"] = g.numbers.get(
+        "noise of a minibatch over its gradient, at the end", math.nan
+    )

@@ -20,21 +20,12 @@ def measure_path(g: Gathering) -> None:
     if steps < 2:
         g.missing.append("The run has no two steps, so that its path tells nothing.")
         return
-    late = slice(2 * steps // 3, None)
-    turns = seen.turn[1:]
-    numbers["turn late on"] = medians(turns[late][np.isfinite(turns[late])])
-    numbers["turn early on"] = medians(turns[: max(1, steps // 3)][np.isfinite(turns[: max(1, steps // 3)])])
     finite = np.isfinite(norms) & np.isfinite(seen.loss)
-    numbers["finite steps"] = float(finite.mean())
     middle = medians(norms[finite])
     numbers["largest gradient of the median"] = float(norms[finite].max() / middle) if middle > 0 else math.nan
     numbers["largest gradient before"] = float(np.max(norms[finite], initial=0.0))
     _spike(g, norms, finite)
     _secants(g, norms, finite)
-    sizes = np.sqrt(seen.steps.sum(axis=1)) / np.sqrt(np.maximum(seen.parameters.sum(axis=1), 1e-30))
-    numbers["step of the parameters"] = medians(sizes[np.isfinite(sizes)])
-    way = float(np.sum(np.sqrt(seen.steps.sum(axis=1))[finite]))
-    numbers["straightness"] = float(np.sqrt(seen.distance[finite][-1])) / way if finite.any() and way > 0 else math.nan
     losses = g.run.curves["train_loss"].to_numpy()
     told = losses[np.isfinite(losses)]
     lowest = g.lowest_losses()[0]
@@ -43,10 +34,6 @@ def measure_path(g: Gathering) -> None:
     numbers["fall late on"] = float(
         (np.median(told[-2 * third : -third or None][:third]) - np.median(told[-third:])) / span
     )
-    numbers["rises"] = float(np.mean(np.diff(told) > 1e-3 * span)) if len(told) > 1 else 0.0
-    swings = np.abs(np.diff(told[-third:]))
-    numbers["swing late on"] = float(np.median(swings) / span) if len(swings) else 0.0
-    numbers["rise above the lowest"] = float((np.median(told[-third:]) - told.min()) / span)
 
 
 def _secants(g: Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
@@ -57,7 +44,6 @@ def _secants(g: Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
     secants = change[told] / steps[told]
     secants = secants[np.isfinite(secants) & (secants > 0)]
     if len(secants) > 1:
-        g.numbers["largest curvature along a step, of the median"] = float(secants.max() / np.median(secants))
         g.numbers["spread of the curvature along steps"] = float(secants.max() / secants.min())
 
 
@@ -78,7 +64,6 @@ def _spike(g: Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
     g.numbers["spike of the gradient"] = float(jumps.max())
     early = losses[: place + 1]
     g.numbers["spike at"] = place / max(1, len(norms) - 1)
-    g.numbers["spikes"] = float(len(above))
     rise = losses[min(place + 1, len(losses) - 1)] - np.min(early[np.isfinite(early)], initial=losses[0])
     span = max(abs(g.levels.start - g.lowest_losses()[0]), 1e-12)
     g.numbers["rise at the spike"] = float(rise / span) if np.isfinite(rise) else math.inf

@@ -16,12 +16,8 @@ from ._stability import adapts
 _FAR_SLOWER = (1e-3, 1e-4, 1e-5, 1e-6)
 # Beyond the largest rate, where that is the best.
 _FAR_FASTER = (10.0, 100.0)
-# Starts from which other basins are looked for, at so many distances.
-_BASINS = 20
-# Beyond the largest rate, where that is the best.
-_FAR_FASTER = (10.0, 100.0)
-# Starts from which other basins are looked for, at so many distances.
-_DRAWS = 4096
+# Starts from which other basins are looked for, and places among which the lowest of them are taken.
+_BASINS, _DRAWS = 20, 4096
 
 
 def measure_reachable(g: Gathering) -> None:
@@ -57,22 +53,20 @@ def measure_rates_and_starts(g: Gathering) -> None:
         "gain of thrice the rate": g.gain([one for one in rates if 1 < one.change < 5]),
         "gain of a third of the rate": g.gain([one for one in rates if 0.2 < one.change < 1]),
         "gain of another start": g.gain(starts),
-        "other starts that gain": float(np.mean([g.gain([one]) > 0.1 for one in starts])) if starts else math.nan,
         "gain of any": g.gain(g.siblings),
         "loss to begin with": g.levels.start,
         "loss late on": g.own.late,
         "adaptive": float(adapts(g.run.optimizer)),
         "rows": float(g.record.instance.rows if jax.tree.leaves(g.record.instance.train) else 0),
         "diverged": float(g.run.status == "diverged" or not math.isfinite(g.own.late)),
-        "loss to begin with, of the best constant's": g.levels.start / g.levels.trivial
+        "loss to begin with over the best constant's": g.levels.start / g.levels.trivial
         if g.levels.trivial > 0
         else math.nan,
-        "loss late on, of the best constant's": g.own.late / g.levels.trivial if g.levels.trivial > 0 else math.nan,
+        "loss late on over the best constant's": g.own.late / g.levels.trivial if g.levels.trivial > 0 else math.nan,
     }
-    lower = [one for one in rates if g.gain([one]) >= 0.7 * g.gain(rates) > 0]
-    g.numbers["least change of rate that gains"] = min(
-        (one.change for one in lower), key=lambda f: abs(math.log(f)), default=1.0
-    )
+    seeds = [one for one in g.siblings if one.kind == "seed"]
+    if seeds:
+        g.numbers["gain of another seed"] = g.gain(seeds)
 
 
 def _further(g: Gathering) -> list[float]:
@@ -100,17 +94,11 @@ def _basins(g: Gathering) -> None:
     g.reachable = min(g.reachable, best.loss)
     g.basin = Sibling("start", 0.0, best.loss, best.loss, best.parameters)
     span = span_of(g)
-    g.numbers["gain of another basin"] = (g.own.late - best.loss) / span if math.isfinite(g.own.late) else 1.0
-    g.numbers["basins that gain"] = float(np.mean([g.own.late - one.loss > 0.1 * span for one in found]))
+    whole = g.whole.late
+    g.numbers["gain of another basin"] = (whole - best.loss) / span if math.isfinite(whole) else 1.0
     to, _ = probes.flattened(best.parameters)
-    slope = probes.slope(g.loss, begun, g.batch)
     went, _ = probes.flattened(g.end.parameters)
-    g.numbers["slope's angle to the better basin"] = _cosine(-slope, to - flat)
     g.numbers["way's angle to the better basin"] = _cosine(went - flat, to - flat)
-    first = np.linalg.norm(to - flat)
-    g.numbers["distance to the better basin, of the start's"] = (
-        float(np.linalg.norm(to - went) / first) if first > 0 else math.nan
-    )
 
 
 def _elsewhere(g: Gathering) -> list[Any]:
@@ -145,8 +133,9 @@ def measure_better_end(g: Gathering) -> None:
     begun, end = g.record.snapshots[0].parameters, g.end.parameters
     first, last = (apart(one, best.last) for one in (begun, end))
     numbers["distance to a better run's end, of the start's"] = last / first if first > 0 else math.nan
+    whole = g.whole.late
     numbers["gain of the best"] = (
-        (g.own.late - best.late) / max(span_of(g), g.own.late - best.late, 1e-12) if math.isfinite(g.own.late) else 1.0
+        (whole - best.late) / max(span_of(g), whole - best.late, 1e-12) if math.isfinite(whole) else 1.0
     )
     norms = [apart(one.parameters, jax.tree.map(np.zeros_like, one.parameters)) for one in g.record.snapshots]
     numbers["growth of the parameters"] = norms[-1] / norms[0] if norms[0] > 0 else math.inf

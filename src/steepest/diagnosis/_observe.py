@@ -77,7 +77,8 @@ class Cadence:
 class Observation:
     """A run with what its instruments told.
 
-    seen: a row a step, None in the full tier.  looks: the full tier's, the first before the first step.
+    seen: a row a step, None in the full tier.  looks: the full tier's, the first before the first step, the last after
+    the last one.
     """
 
     run: Run
@@ -144,6 +145,8 @@ def _looked_at(
             looks.append(_kept_look(training, instance, optimizer, before))
             cadence.after_look(looks[-1].seconds)
             before = _kept(training)
+    if training.epoch > looks[-1].epoch:
+        looks.append(_kept_look(training, instance, optimizer, before))
     return looks
 
 

@@ -27,7 +27,7 @@ _ROWS = 32
 
 
 class Scatter(NamedTuple):
-    """What ``GradientNoise`` holds, of a minibatch; zeros where it has one row, or the loss takes no data.
+    """What ``GradientNoise`` holds, of a minibatch; zeros where it has one row. A loss without data has none.
 
     Of a network's minibatch of more than 32 rows the first 32 tell it.
 
@@ -92,7 +92,7 @@ def _of_network(loss: NetworkLoss, parameters: Any, batch: tuple[jax.Array, ...]
 def _of_any(loss: Loss, parameters: Any, batch: Any) -> tuple:
     leaves = jax.tree.leaves(batch)
     if not leaves:
-        return *jax.value_and_grad(loss)(parameters, batch), Scatter(*[jnp.zeros(())] * 5)
+        return *jax.value_and_grad(loss)(parameters, batch), ()
     flat, unravel = ravel_pytree(parameters)
     ones = jax.tree.map(lambda leaf: leaf[:, None], batch)
     each = jax.vmap(jax.grad(lambda vector, row: loss(unravel(vector), row)), in_axes=(None, 0))(flat, ones)

@@ -153,21 +153,26 @@ def trial(run: Run, instance: Instance, changed: Trial) -> Run:
 
 
 def late_loss(run: Run, until: int | None = None) -> float:
-    """The median training loss of the last fifth of the epochs; infinite where the run diverged.
-
-    until: an epoch to take as the last.
-    """
+    """The training loss late on; infinite where the run diverged.  until: an epoch to take as the last."""
     if run.status == "diverged" and (until is None or until >= run.epochs):
         return math.inf
-    losses = run.curves["train_loss"].to_numpy()[: None if until is None else until + 1]
+    return late_of(run.curves["train_loss"].to_numpy()[: None if until is None else until + 1])
+
+
+def late_of(losses: np.ndarray) -> float:
+    """The median of the last fifth of the epochs' training losses, (epochs + 1,) from before the first step."""
     told = losses[1:] if len(losses) > 1 else losses
     late = np.median(told[-max(1, len(told) // 5) :])
     return float(late) if np.isfinite(late) else math.inf
 
 
 def watched_loss(run: Run, until: int | None = None) -> float:
-    """The lowest watched loss, of the mean over the epochs around it, as the problem minimises it."""
-    losses = run.curves["validation_loss"].to_numpy()[: None if until is None else until + 1]
+    """The lowest watched loss.  until: an epoch to take as the last."""
+    return watched_of(run.curves["validation_loss"].to_numpy()[: None if until is None else until + 1])
+
+
+def watched_of(losses: np.ndarray) -> float:
+    """The lowest of watched losses, (epochs + 1,): the mean over the five epochs around it."""
     finite = np.where(np.isfinite(losses), losses, np.inf)
     if len(finite) < 2:
         return float(finite[0])

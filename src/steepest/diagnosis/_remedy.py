@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..gradients import ClipByGlobalNorm
 from ..optimizer import optimizer
 from ..problems import NetworkProblem
-from ..training import Run, fit_instance
+from ..training import Run, fit_instance, steps_per_epoch
 from . import _probes as probes
 from ._beside import other_starts, standard_start
 from ._evidence import Evidence
@@ -73,7 +73,13 @@ def _clip(run: Run, evidence: Evidence, action: Action) -> Run:
 
 def _batch(run: Run, evidence: Evidence, action: Action) -> Run:
     assert action.value is not None
-    return _again(run, evidence, settings=replace(run.settings, batch_size=int(action.value)))
+    rows = evidence.record.instance.rows
+    before, after = (steps_per_epoch(rows, size) for size in (run.settings.batch_size_for(rows), int(action.value)))
+    # As many steps as before: fewer would be another change.
+    epochs = max(1, run.settings.epochs * before // after)
+    return _again(
+        run, evidence, settings=replace(run.settings, batch_size=int(action.value), epochs=epochs, patience=None)
+    )
 
 
 def _start(run: Run, evidence: Evidence, action: Action) -> Run:
