@@ -35,7 +35,7 @@ check: setup-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Peers side by side; prints a table a script and one line a claim. About three quarters of an hour on two cores.
+# Peers side by side; prints a table a script and one line a claim. About two hours on two cores.
 bench: setup-dev
 	$(BIN)/python bench/run_all.py
 
