@@ -10,7 +10,7 @@ from pathlib import Path
 
 SCRIPTS = (
     "start_up", "compilations", "fit_small", "fit_large", "fit_rows", "race_digits", "quality", "torch_step",
-    "optax_step", "keras_fit", "calibration", "early_stopping", "regret", "time_to_answer", "landscape",
+    "optax_step", "keras_fit", "calibration", "early_stopping", "instruments", "regret", "time_to_answer", "landscape",
     "diagnosis",
 )  # fmt: skip
 

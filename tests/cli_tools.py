@@ -66,7 +66,9 @@ class Shell:
 def _quick(words: tuple[object, ...]) -> list[str]:
     """The words, with a race's diagnosis left out unless it is asked for: it takes longer than a tiny race."""
     told = [str(word) for word in words]
-    return [*told, "--no-diagnosis"] if told[:1] == ["race"] and "--diagnosis" not in told else told
+    return (
+        [*told, "--no-diagnosis"] if told[:1] == ["race"] and not {"--diagnosis", "--no-diagnosis"} & {*told} else told
+    )
 
 
 def tree(place: Path) -> dict[str, bytes | None]:

@@ -78,7 +78,8 @@ def test_on_a_terminal_one_line_changes(tmp_path):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     race = subprocess.Popen(
-        [*COMMAND, "race", "wine", "--hidden", "none", "--optimizers", "sgd", "--confirm-seeds", "0", "--out", "race"],
+        [*COMMAND, "race", "wine", "--hidden", "none", "--optimizers", "sgd", "--confirm-seeds", "0", "--no-diagnosis",
+         "--out", "race"],
         cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
@@ -116,7 +117,7 @@ def listening():
 def start_race(place, *words):
     with listening():
         return subprocess.Popen(
-            [*COMMAND, "race", "wine", *words, "--out", "race"],
+            [*COMMAND, "race", "wine", *words, "--no-diagnosis", "--out", "race"],
             cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
         )  # fmt: skip

@@ -18,7 +18,7 @@ from steepest.cli import _races, main
 from .cli_tools import Shell, tree
 
 SMALL = ("--hidden", "none", "--epochs", "4", "--optimizers", "sgd,adam", "--learning-rates", "0.03,0.1")
-SMALL += ("--seeds", "1", "--confirm-seeds", "6", "--quiet")
+SMALL += ("--seeds", "1", "--confirm-seeds", "6", "--quiet", "--no-diagnosis")
 
 
 @pytest.fixture

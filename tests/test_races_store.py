@@ -68,7 +68,7 @@ def test_the_facts_tell_what_was_asked_and_what_came_of_it(raced, directory):
     assert set(told) == SHARED_FACTS | {"baselines", "sanity", "recommendation"}
     assert (told["kind"], told["format"]) == ("race", 2)
     made = facts(directory, "made.json")
-    assert set(made) == {"command", "created", "seconds", "step_seconds"}
+    assert set(made) == {"command", "source", "created", "seconds", "step_seconds"}
     assert made["command"] == "steepest race wine"
     assert 0 < made["step_seconds"]["sgd"] < made["seconds"]
     assert told["partial"] is False

@@ -128,7 +128,7 @@ def test_runs_side_by_side_are_the_runs_alone_and_end_alone():
         together = run_all(stacked(progress), stacked(chosen), parts[0], stacked(rows))
         for lane, expected in enumerate(alone):
             close(jax.tree.map(lambda leaf, lane=lane: leaf[lane], together), expected, rtol=1e-12)
-    progress, (train, _) = together
+    progress, (train, _), _ = together
     assert progress.status.tolist() == [0, 0, 2]
     assert progress.epoch.tolist() == [3, 3, 1]
     np.testing.assert_array_equal(np.isnan(train), [[False] * 3, [False] * 3, [False, True, True]])

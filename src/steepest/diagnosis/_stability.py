@@ -82,7 +82,7 @@ def stability_limit(optimizer: Optimizer, step: int = 0) -> float | None:
     if kind is None:
         return None
     share = float(optimizer.hyperparameters[kind.share]) if kind.share else 0.0
-    rate = float(optimizer.schedule(jnp.int32(step)))
+    rate = float(optimizer.schedule(int(step)))
     return _LIMITS[kind.momentum](share) / rate if rate > 0 else math.inf
 
 
