@@ -60,8 +60,17 @@ def test_what_cannot_be_diagnosed_is_a_sentence(shell):
     assert "is there no longer. Give the table by --data" in shell.refuses("diagnose", "f")
     (shell.place / "other.csv").write_text("a,y\n" + "\n".join(f"{i},{i % 3 % 2}" for i in range(40)))
     assert "is not the table that" in shell.refuses("diagnose", "f", "--data", "other.csv")
-    (shell.place / "f" / "curves.parquet").unlink()
-    assert "damaged (it is missing)" in shell.refuses("diagnose", "f", "--data", "moved.csv")
+    (shell.place / "f" / "curves.parquet").write_bytes(b"no table")
+    assert "curves.parquet' is damaged" in shell.refuses("diagnose", "f", "--data", "moved.csv")
+
+
+def test_without_curves_the_run_is_diagnosed_all_the_same(shell):
+    shell.works(*FIT, "--learning-rate", "1e-4", "--out", "bare")
+    (shell.place / "bare" / "curves.parquet").unlink()
+    said = shell.works("diagnose", "bare", "--quiet")
+    assert "Rate too small" in said
+    assert "Not told: what other runs there would show" in said
+    assert (shell.place / "bare" / "diagnosis.json").is_file()
 
 
 def test_a_damaged_diagnosis_is_told_and_nothing_of_it_is_run(shell):

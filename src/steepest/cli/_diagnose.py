@@ -34,19 +34,27 @@ def run_diagnose(
     if not seconds > 0:
         raise InputError(f"--seconds must be positive; received {seconds}. Try 60.")
     console = Console(highlight=False, soft_wrap=True)
-    record = read(directory)
+    record = read(directory, need_curves=False)
     from ._reopen import reopen  # which itself needs what this command and fit share
 
     one = reopen(record, data, run)
     found = diagnosed(console, one.run, siblings=one.siblings, seconds=seconds, quiet=quiet or as_json)
     keep(directory, {one.number: found}, pictures={one.number: drawn(one.run)})
-    report(directory)
+    whole = (directory / "curves.parquet").is_file()
+    if whole:
+        report(directory)
     if as_json:
         print(json.dumps({"run": one.number, **found.to_json()}, indent=1))
         return
     console.print(f"Run {one.number}: {one.run!r}")
     say(console, found)
-    console.print(f"Report: {directory / 'report.html'}")
+    if whole:
+        console.print(f"Report: {directory / 'report.html'}")
+    else:
+        console.print(
+            "Not told: what other runs there would show, and no report is drawn, since curves.parquet is missing; the "
+            "run itself was trained again."
+        )
 
 
 def diagnosed(

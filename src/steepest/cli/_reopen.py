@@ -118,6 +118,8 @@ def siblings_of(record: Record, row: int, problem: NetworkProblem) -> tuple[Sibl
     row: of the run among the record's runs. Losses are as they are minimised.
     """
     runs = record.runs
+    if not len(record.curves["run"]):
+        return ()
     alike = (runs["optimizer"] == runs["optimizer"][row]) & (record.hyperparameters == record.hyperparameters[row])
     alike &= np.isin(runs["status"], ["ok", "stopped", "diverged"])
     same_seed = runs["seed"] == runs["seed"][row]

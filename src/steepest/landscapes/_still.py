@@ -112,6 +112,7 @@ def _contours(ax: Any, seen: Landscape, labelled: tuple[bool, bool]) -> Any:
         ax.plot([0], [0], marker="+", color=INK, markersize=9, markeredgewidth=1.2)
     ax.set_xlim(x[0], x[-1])
     ax.set_ylim(y[0], y[-1])
+    ax.locator_params(nbins=5)  # more labels would touch
     return filled
 
 
@@ -156,7 +157,7 @@ def _losses(ax: Any, seen: Landscape, styles: list[Style]) -> None:
     if seen.explained is not None:
         off = seen.furthest_off
         share = 100 * sum(seen.explained)
-        ax.set_title(f"{share:.1f} % on the plane, at most {pictures.number(off)} off it", loc="left", fontsize=8)
+        ax.set_title(f"{share:.1f} % on the plane,\nat most {pictures.number(off)} off it", loc="left", fontsize=8)
     if lowest:
         ax.set_ylabel(f"{seen.loss} above the lowest, {pictures.number(lowest)}")
     if len(seen.paths) > 1 or seen.directions is not None:

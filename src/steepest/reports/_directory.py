@@ -123,9 +123,10 @@ class Record:
         return self.facts.get("model")
 
 
-def read(directory: str | Path) -> Record:
+def read(directory: str | Path, *, need_curves: bool = True) -> Record:
     """Read a run directory.
 
+    need_curves: whether it is damaged without its curves; else they are empty where they are missing.
     Raises InputError where it is missing, not a run directory, of a newer format, or damaged.
     """
     path = Path(directory)
@@ -142,7 +143,10 @@ def read(directory: str | Path) -> Record:
         )
     facts = _facts(path / FILES[kind], kind)
     runs = _columns(path / "runs.parquet", _RUNS, _RUNS_MAYBE)
-    curves = _columns(path / "curves.parquet", _CURVES, _CURVES_MAYBE)
+    if need_curves or (path / "curves.parquet").is_file():
+        curves = _columns(path / "curves.parquet", _CURVES, _CURVES_MAYBE)
+    else:
+        curves = {name: np.zeros(0, kind) for name, kind in _CURVES.items()}
     if len(np.unique(runs["run"])) != len(runs["run"]):
         raise _damaged(path / "runs.parquet", "a run number stands in it twice")
     if not np.all((runs["learning_rate"] > 0) & np.isfinite(runs["learning_rate"])):
