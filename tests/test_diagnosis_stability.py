@@ -10,7 +10,7 @@ from steepest import rules
 from steepest.diagnosis import preconditioner, sharpness, stability_limit
 from steepest.training import Settings, Training
 
-RATE, LATE = 0.1, 10**9
+RATE, LATE = 0.1, 10**15
 # Squares of gradients as if they had always been 1 and stayed so; of Adamax the largest.
 FROZEN = {"b2": 1 - 1e-12}
 CASES = {
