@@ -77,8 +77,8 @@ class Cadence:
 class Observation:
     """A run with what its instruments told.
 
-    seen: a row a step, None in the full tier.  looks: the full tier's, the first before the first step, the last after
-    the last one.
+    seen: a row a step, None in the full tier.  looks: the full tier's, the first before the first step; there is one at
+    the end where the time allows, or where it is the only other one.
     """
 
     run: Run
@@ -145,7 +145,7 @@ def _looked_at(
             looks.append(_kept_look(training, instance, optimizer, before))
             cadence.after_look(looks[-1].seconds)
             before = _kept(training)
-    if training.epoch > looks[-1].epoch:
+    if training.epoch > looks[-1].epoch and (len(looks) == 1 or cadence.due):
         looks.append(_kept_look(training, instance, optimizer, before))
     return looks
 
