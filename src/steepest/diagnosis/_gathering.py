@@ -82,11 +82,16 @@ def span_of(g: Gathering) -> float:
     return way(start, g.lowest_losses()[0])
 
 
-def better_end(g: Gathering) -> Any:
-    """Where the lowest of all ended, if that is a good deal lower than the run did; else None."""
+def lowest_end(g: Gathering) -> Sibling | None:
+    """Of the runs beside it, and the quasi-Newton methods, that which ended lowest; None where no end is at hand."""
     ends = [one for one in (*g.siblings, *others(g)) if one.last is not None and math.isfinite(one.late)]
     ends = [one for one in ends if alike(one.last, g.end.parameters)]
-    best = min(ends, key=lambda one: one.late, default=None)
+    return min(ends, key=lambda one: one.late, default=None)
+
+
+def better_end(g: Gathering) -> Any:
+    """Where the lowest of all ended, if that is a good deal lower than the run did; else None."""
+    best = lowest_end(g)
     return best.last if best is not None and not g.own.late - best.late <= NEAR * span_of(g) else None
 
 

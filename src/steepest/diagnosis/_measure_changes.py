@@ -93,7 +93,7 @@ def _reinitialised(g: Gathering) -> bool:
 
 
 def _growth(g: Gathering) -> float:
-    """The largest ratio, over its matrices, of a start's typical size and a fresh one's; either way round."""
+    """The largest ratio, over its matrices, of the start's typical size over a fresh one's."""
     fresh = standard_start(g.record.instance, g.run, g.run.seed)
     pairs = zip(jax.tree.leaves(g.record.snapshots[0].parameters), jax.tree.leaves(fresh), strict=True)
     sizes = [(np.sqrt(np.mean(np.square(a))), np.sqrt(np.mean(np.square(b)))) for a, b in pairs if np.ndim(a) >= 2]

@@ -13,7 +13,7 @@ from ._record import Snapshot
 from ._spectrum import Spectrum, spectrum
 from ._stability import sharpness
 
-# A Hessian of so many parameters is formed whole; a larger one is asked at both ends.
+# Products with the Hessian that both ends of its spectrum are found by.
 _LANCZOS_STEPS = 50
 
 

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..losses import LOSSES
 from ..problems import NetworkLoss
 from . import _probes as probes
-from ._gathering import Gathering, alike, better_end
+from ._gathering import Gathering, better_end
 from ._gradient_noise import gradient_noise
 from ._record import Snapshot, layers_of
 from ._units import LayerUnits, layer_units
@@ -43,7 +43,7 @@ def measure_ends(g: Gathering) -> None:
                 sizes[0] / sizes[-1] if sizes[-1] > 0 else math.nan
             )
             numbers[f"least layer's gradient, {name}"] = min(sizes) / largest if largest > 0 else 0.0
-    if best is not None and alike(best, g.end.parameters):
+    if best is not None:
         numbers["gradient at the end over a better run's largest"] = last.norm / max(steepest, _steepest_of(g, best))
     else:
         numbers["gradient at the end over a better run's largest"] = numbers["gradient at the end"]
@@ -95,8 +95,7 @@ def measure_noise(g: Gathering) -> None:
     if not jax.tree.leaves(instance.train) or instance.rows < 2:
         g.numbers["noise of a minibatch over its gradient"] = 0.0
         return
-    rows = np.linspace(0, instance.rows - 1, min(_NOISE_ROWS, instance.rows)).astype(np.int32)
-    some = jax.tree.map(lambda array: array[rows], instance.train)
+    some = probes.some_rows(instance, _NOISE_ROWS)
     places = {"at the end": g.end, "to begin with": g.record.snapshots[0]}
     for name, place in places.items():
         try:

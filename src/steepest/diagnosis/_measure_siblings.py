@@ -9,7 +9,7 @@ import numpy as np
 from ..functions import Surface
 from . import _probes as probes
 from ._beside import Sibling, other_starts
-from ._gathering import Gathering, alike, apart, others, span_of
+from ._gathering import Gathering, apart, lowest_end, span_of
 from ._stability import adapts
 
 # Rates of a run that diverges at all the usual smaller ones.
@@ -125,11 +125,9 @@ def _cosine(one: np.ndarray, other: np.ndarray) -> float:
 def measure_better_end(g: Gathering) -> None:
     """Whether the way led away from where a better run ended."""
     numbers = g.numbers
-    better = [one for one in (*g.siblings, *others(g)) if one.last is not None and math.isfinite(one.late)]
-    better = [one for one in better if alike(one.last, g.end.parameters)]
-    if not better:
+    best = lowest_end(g)
+    if best is None:
         return
-    best = min(better, key=lambda one: one.late)
     begun, end = g.record.snapshots[0].parameters, g.end.parameters
     first, last = (apart(one, best.last) for one in (begun, end))
     numbers["distance to a better run's end, of the start's"] = last / first if first > 0 else math.nan
