@@ -1,10 +1,11 @@
 """Seconds until there is an answer: ``steepest race digits`` beside Optuna that drives Keras on JAX, and torch.
 
-The question is which optimizer to train a network 64-128-10 on digits with, and at which learning rate. Optuna asks by
-its TPE sampler, and by its median or its Hyperband pruner with the settings of its documentation, for as many trials as
-its time allows: ten times that of the race and a little more. Rates are drawn from the same six decades around each
-optimizer's usual rate, as one parameter, their distance from it: what Optuna learns of one optimizer serves all. As
-many processes as there are cores share the study in memory, since a race uses all cores, too.
+The question is which optimizer to train a network 64-128-10 on digits with, and at which learning rate; no diagnosis is
+asked for, which no peer gives. Optuna asks by its TPE sampler, and by its median or its Hyperband pruner with the
+settings of its documentation, for as many trials as its time allows: ten times that of the race and a little more.
+Rates are drawn from the same six decades around each optimizer's usual rate, as one parameter, their distance from it:
+what Optuna learns of one optimizer serves all. As many processes as there are cores share the study in memory, since a
+race uses all cores, too.
 
 Everybody's time is that of the whole process. Optuna's answer at any moment is the best completed trial. How good an
 answer is says steepest's engine: its regret on forty fresh seeds, the median paired difference to the configuration
@@ -55,7 +56,7 @@ def _steepest(given: Namespace) -> Figures:
     out = Path(given.work) / f"race-{time.monotonic_ns()}"
     small = ["--optimizers", "sgd", "--learning-rates", "1", "--seeds", "1", "--epochs", "1"] if given.short else []
     began = time.perf_counter()
-    command = [sys.executable, "-m", "steepest", "race", "digits", "--out", str(out), *small]
+    command = [sys.executable, "-m", "steepest", "race", "digits", "--no-diagnosis", "--out", str(out), *small]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
     if ended.returncode:
