@@ -16,12 +16,12 @@ from ..rules import proper_name
 from ..training import Run, fit_instance
 from ._diagnose import drawn, keep
 from ._progress import progress
-from ._reopen import siblings_of
+from ._reopen import as_the_winner, siblings_of
 
 # About so long may the trainings beside each take: a race is not to take twice its time for them.
 _SECONDS = 4.0
-# A loss this many times the winner's is a failure.
-_FAILED = 1.5
+# One that keeps more of the way from its first loss to the winner's is a failure.
+_FAILED = 0.1
 # One that keeps so much of what it began with has learned nothing.
 _STUCK = 0.9
 
@@ -74,20 +74,12 @@ def worth_a_look(record: Record) -> list[Picked]:
     own = int(np.flatnonzero(runs["run"] == record.model["run"])[0])
     picked = [Picked(own, "The winner")]
     for what, failed in _FAILURES.items():
-        rows = [row for row in np.flatnonzero(record.counted & ~record.fresh) if failed(record, int(row), own)]
-        rows = [
-            row for row in rows if row not in {one.row for one in picked} and not _as_the_winner(record, int(row), own)
-        ]
+        taken = {one.row for one in picked}
+        among = np.flatnonzero(record.counted & ~record.fresh & ~as_the_winner(record))
+        rows = [row for row in among if failed(record, int(row), own) and row not in taken]
         if rows:
             picked.append(Picked(int(min(rows, key=lambda row: _apart(record, int(row), own))), what))
     return picked
-
-
-def _as_the_winner(record: Record, row: int, own: int) -> bool:
-    """Whether it is the winner's configuration at another seed."""
-    runs, knobs = record.runs, record.hyperparameters
-    same = runs["optimizer"][row] == runs["optimizer"][own] and knobs[row] == knobs[own]
-    return bool(same and math.isclose(runs["learning_rate"][row], runs["learning_rate"][own]))
 
 
 def _apart(record: Record, row: int, own: int) -> tuple[bool, float, int]:
@@ -101,9 +93,8 @@ def _diverged(record: Record, row: int, own: int) -> bool:
 
 
 def _stuck(record: Record, row: int, own: int) -> bool:
-    first = record.curves["validation_loss"][record.curves["run"] == record.runs["run"][row]]
     ended = record.runs["status"][row] in ("ok", "stopped")
-    return bool(ended and len(first) and record.runs["best_validation_loss"][row] >= _STUCK * first[0])
+    return bool(ended and record.runs["best_validation_loss"][row] >= _STUCK * _first(record, row))
 
 
 def _slow(record: Record, row: int, own: int) -> bool:
@@ -120,7 +111,13 @@ def _unsteady(record: Record, row: int, own: int) -> bool:
 
 def _worse(record: Record, row: int, own: int) -> bool:
     losses = record.runs["best_validation_loss"]
-    return bool(losses[row] > _FAILED * losses[own])
+    return bool(losses[row] - losses[own] > _FAILED * (_first(record, row) - losses[own]))
+
+
+def _first(record: Record, row: int) -> float:
+    """The validation loss before the first step; infinite where no curve tells."""
+    curve = record.curves["validation_loss"][record.curves["run"] == record.runs["run"][row]]
+    return float(curve[0]) if len(curve) else math.inf
 
 
 _FAILURES: dict[str, Callable[[Record, int, int], bool]] = {

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..problems import NetworkProblem
 from ..races import parsed_knobs
 from ..reports import Record
+from ..rules import proper_name
 from ..training import Run, fit_instance, steps_per_epoch
 from ._fit import chosen_optimizer, settings_of, table_like
 from ._like import like
@@ -113,15 +114,17 @@ def _of_row(record: Record, row: int) -> dict[str, Any]:
 
 
 def siblings_of(record: Record, row: int, problem: NetworkProblem) -> tuple[Sibling, ...]:
-    """The race's whole runs of the same optimizer: at other rates with the same seed, and at the same rate with others.
+    """The race's whole runs of the same optimizer: at other rates with the same seed, and at the same rate with others;
+    and, where it is another optimizer's, the winner's run of the same seed.
 
     row: of the run among the record's runs. Losses are as they are minimised.
     """
     runs = record.runs
     if not len(record.curves["run"]):
         return ()
-    alike = (runs["optimizer"] == runs["optimizer"][row]) & (record.hyperparameters == record.hyperparameters[row])
-    alike &= np.isin(runs["status"], ["ok", "stopped", "diverged"])
+    ended = np.isin(runs["status"], ["ok", "stopped", "diverged"])
+    alike = ended & (runs["optimizer"] == runs["optimizer"][row])
+    alike &= record.hyperparameters == record.hyperparameters[row]
     same_seed = runs["seed"] == runs["seed"][row]
     same_rate = np.isclose(runs["learning_rate"], runs["learning_rate"][row])
     own = float(runs["learning_rate"][row])
@@ -133,15 +136,32 @@ def siblings_of(record: Record, row: int, problem: NetworkProblem) -> tuple[Sibl
         _sibling(record, int(place), problem, "seed", float(runs["seed"][place]))
         for place in np.flatnonzero(alike & same_rate & ~same_seed)
     ]
-    return (*rates, *seeds)
+    best = [
+        _sibling(record, int(place), problem, "method", float(runs["learning_rate"][place]))
+        for place in np.flatnonzero(ended & same_seed & as_the_winner(record))
+        if runs["optimizer"][place] != runs["optimizer"][row]
+    ]
+    return (*rates, *seeds, *best)
+
+
+def as_the_winner(record: Record) -> np.ndarray:
+    """Which runs are of the winner's optimizer, rate and hyperparameters."""
+    runs = record.runs
+    if not record.model or "run" not in record.model:
+        return np.zeros(len(runs["run"]), bool)
+    own = int(np.flatnonzero(runs["run"] == record.model["run"])[0])
+    same = (runs["optimizer"] == runs["optimizer"][own]) & (record.hyperparameters == record.hyperparameters[own])
+    return same & np.isclose(runs["learning_rate"], runs["learning_rate"][own])
 
 
 def _sibling(
-    record: Record, place: int, problem: NetworkProblem, kind: Literal["rate", "seed"], change: float
+    record: Record, place: int, problem: NetworkProblem, kind: Literal["rate", "seed", "method"], change: float
 ) -> Sibling:
+    """A run of the record, as one beside another."""
     seed, of_run = int(record.runs["seed"][place]), record.curves["run"] == record.runs["run"][place]
+    by = proper_name(str(record.runs["optimizer"][place]))
     names = ("train_loss", "validation_loss")
     train, watched = (problem.minimised(record.curves[name][of_run], seed) for name in names)
     if record.runs["status"][place] == "diverged" or not len(train):
-        return Sibling(kind, change, math.inf, math.inf)
-    return Sibling(kind, change, late_of(train), watched_of(watched))
+        return Sibling(kind, change, math.inf, math.inf, by=by)
+    return Sibling(kind, change, late_of(train), watched_of(watched), by=by, curves=(train, watched))

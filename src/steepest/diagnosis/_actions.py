@@ -7,8 +7,13 @@ from types import MappingProxyType
 import jax
 import numpy as np
 
+from ..problems import NetworkProblem
 from ._evidence import Evidence
+from ._features import unevenness
 from ._verdict import Action
+
+# Columns of a table are standardised already; of others, sizes so far apart are what makes a loss steep one way only.
+_UNEVEN = 10.0
 
 
 def _rate(e: Evidence, want_larger: bool) -> Action:
@@ -45,8 +50,20 @@ def _fresh(e: Evidence) -> Action:
     return Action("start", None, "Begin from fresh weights instead of those it was given.")
 
 
+def _better_scaled(e: Evidence) -> Action:
+    """Inputs of one size, where a user's own are of several; else a method that does without."""
+    uneven = unevenness(e.record.instance)
+    if isinstance(e.record.run.problem, NetworkProblem) or uneven < _UNEVEN:
+        return _method(e)
+    return Action(
+        "rescale", None,
+        f"Standardise the inputs, whose columns' sizes differ {uneven:.2g}-fold, at the rate that this allows.",
+    )  # fmt: skip
+
+
 def _method(e: Evidence) -> Action:
-    adaptive = [one for one in e.siblings if one.kind == "method" and math.isfinite(one.late) and one.change > 0]
+    adaptive = [one for one in e.siblings if one.kind == "method" and one.by == "Adam" and one.change > 0]
+    adaptive = [one for one in adaptive if math.isfinite(one.late)]
     value = min(adaptive, key=lambda one: one.late).change if adaptive else None
     at = f" at a learning rate of {value:.3g}" if value else ""
     return Action("method", value, f"Use Adam{at}, whose steps do not follow the size of each curvature.")
@@ -80,7 +97,7 @@ ACTIONS: Mapping[str, tuple[Callable[[Evidence], Action], str]] = MappingProxyTy
         "vanishing gradient": (_activation, "A shallower network, or one of relu, does no better."),
         "dead units": (_standard, "Revived units, as of a fresh start, do not lower the loss."),
         "cliff or exploding gradient": (_clip, "With clipped gradients the loss jumps as well."),
-        "ill-conditioning": (_method, "An adaptive method, or standardised inputs, are as slow."),
+        "ill-conditioning": (_better_scaled, "An adaptive method, or standardised inputs, are as slow."),
         "noisy gradient": (_batch, "Sixteen times as many rows a step end no lower."),
         "rate too small": (lambda e: _rate(e, True), "At a larger rate the run ends no lower."),
         "rate too large": (lambda e: _rate(e, False), "At a smaller rate the run ends no lower."),

@@ -14,7 +14,7 @@ from ..networks import Layer, Network
 from ..optimizer import Optimizer, optimizer
 from ..problems import Instance, NetworkInit, NetworkLoss
 from ..training import Run, steps_per_epoch
-from ._record import Snapshot, Trial, fresh_start, late_loss, trial, watched_loss
+from ._record import Snapshot, Trial, fresh_start, late_loss, late_of, trial, watched_loss, watched_of
 
 Kind = Literal["rate", "start", "batch", "clip", "method", "fresh", "network", "seed"]
 # Other rates are tried at these multiples of a run's own.
@@ -22,6 +22,10 @@ RATES = (0.01, 0.1, 0.3, 3.0, 10.0, 100.0)
 # Rates of the adaptive method tried beside, as shares of the typical size of a parameter.
 _ADAPTIVE = (0.001, 0.01, 0.1)
 _BATCH_FACTOR = 16
+# So much of the way few held-out rows, or their luck with when a run stops, can make alone.
+_BY_CHANCE = 0.2
+# A training loss higher by so much of the way is as good.
+_AS_GOOD = 0.02
 
 
 class Sibling(NamedTuple):
@@ -31,7 +35,8 @@ class Sibling(NamedTuple):
     place of a warm one, the network, or the seed, which changes the rows as well.
     change: the rate's or the batch's multiple; the seed of another start; the limit of a clip; the rate of a method.
     late: its training loss late on, infinite where it diverged.  watched: its lowest watched loss.
-    last: its last parameters, where they are at hand.
+    last: its last parameters, where they are at hand.  by: what its method is called.
+    curves: its training and watched losses by epoch, where they are at hand.
     """
 
     kind: Kind
@@ -39,6 +44,15 @@ class Sibling(NamedTuple):
     late: float
     watched: float
     last: Any = None
+    by: str = "Adam"
+    curves: tuple[np.ndarray, np.ndarray] | None = None
+
+    def until(self, epoch: int) -> "Sibling":
+        """The same up to an epoch, where its curves tell that."""
+        if self.curves is None:
+            return self
+        train, watched = (curve[: epoch + 1] for curve in self.curves)
+        return self._replace(late=late_of(train), watched=watched_of(watched), last=None, curves=None)
 
     def __str__(self) -> str:
         told = {
@@ -46,7 +60,7 @@ class Sibling(NamedTuple):
             "start": "from another start",
             "batch": f"with {self.change:.3g} times the rows a step",
             "clip": f"with the gradient clipped at {self.change:.3g}",
-            "method": f"by Adam at {self.change:.3g}" if self.change else "by a quasi-Newton method",
+            "method": f"by {self.by} at {self.change:.3g}" if self.change else "by a quasi-Newton method",
             "fresh": "from a usual start",
             "network": "of one hidden layer of relu",
             "seed": "at another seed",
@@ -71,16 +85,18 @@ class Levels:
     def gain(self, run: Sibling, other: Sibling, lowest: tuple[float, float]) -> float:
         """How much lower another run gets, as a share of the way from start to lowest: the lesser of both parts.
 
+        One that is much lower on held-out rows alone, and no higher on the others, gains what is beyond chance of it.
         lowest: the lowest training and watched losses of all. 1 where the run itself diverged and the other did not.
         """
         if not math.isfinite(other.late):
             return -1.0
         if not math.isfinite(run.late):
             return 1.0
-        gains = [(run.late - other.late) / self._way(self.start, lowest[0])]
-        if self.held_out:
-            gains.append((run.watched - other.watched) / self._way(self.watched_start, lowest[1]))
-        return min(gains)
+        trained = (run.late - other.late) / self._way(self.start, lowest[0])
+        if not self.held_out:
+            return trained
+        watched = (run.watched - other.watched) / self._way(self.watched_start, lowest[1])
+        return max(min(trained, watched), watched - _BY_CHANCE if trained > -_AS_GOOD else -1.0)
 
     def _way(self, start: float, lowest: float) -> float:
         return way(start if math.isinf(self.trivial) else self.trivial, lowest)

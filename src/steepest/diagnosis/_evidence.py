@@ -16,7 +16,7 @@ from ._measure_changes import measure_changes
 from ._measure_curvature import measure_curvature
 from ._measure_ends import measure_ends, measure_noise
 from ._measure_path import measure_path
-from ._measure_siblings import measure_better_end, measure_rates_and_starts, measure_reachable
+from ._measure_siblings import measure_rates_and_starts, measure_reachable
 from ._record import Record, fresh_start, record
 
 # Runs that are trained beside a run, about.
@@ -66,7 +66,7 @@ def gather(
     recorded = record(run, epochs=epochs, places=places)
     share = min(1.0, seconds / (_TRAININGS * whole))
     gathering = _begun(run, recorded, max(min(run.settings.epochs, 3), math.ceil(share * run.settings.epochs)))
-    gathering.siblings += siblings
+    gathering.siblings += [one.until(gathering.nursery.epochs) for one in siblings]
     _say_what_is_left_out(gathering, epochs)
     measure_reachable(gathering)
     say("other rates and starts")
@@ -79,7 +79,6 @@ def gather(
     measure_noise(gathering)
     say("runs with one thing changed")
     measure_changes(gathering)
-    measure_better_end(gathering)
     return Evidence(
         recorded, gathering.numbers, tuple(gathering.siblings), gathering.lowest, gathering.away,
         tuple(gathering.missing),

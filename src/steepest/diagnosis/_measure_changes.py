@@ -51,8 +51,6 @@ def measure_changes(g: Gathering) -> None:
         adaptive = nursery.adaptive()
         g.siblings += adaptive
         numbers["gain of an adaptive method"] = g.gain(adaptive)
-    below = g.own.late - g.quickest.late
-    numbers["gain of a quasi-Newton method"] = below / max(span_of(g), below) if math.isfinite(below) else 1.0
     if troubled and isinstance(g.loss, NetworkLoss) and len(g.loss.network.hidden) > 1:
         shallow = nursery.shallower()
         g.siblings.append(shallow)

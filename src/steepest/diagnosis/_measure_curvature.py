@@ -30,23 +30,12 @@ def measure_curvature(g: Gathering) -> None:
         g.lowest = found.lowest_vector
         size = max(abs(found.lowest), abs(found.highest), 1e-30)
         numbers["lowest curvature over the largest"] = found.lowest / size
-        numbers["residual"] = found.lowest_residual / size
         numbers["condition"] = _spread(found)
         least = probes.fall(g.loss, end.parameters, found.lowest_vector, g.batch, far)
         numbers["fall along the lowest curvature"] = (here - least.loss) / span
         numbers["rise around"] = float(np.median(probes.rises(g.loss, end.parameters, g.batch, 0.1 * far))) / span
-        numbers["gradient's share along the highest curvature"] = found.gradient
-        others = [size]
-        for place in _places(g):
-            other = _spectrum(g, place.parameters)
-            if other is not None:
-                others.append(max(abs(other.lowest), abs(other.highest), 1e-30))
-        numbers["spread of the curvature along the path"] = max(others) / min(others)
-        numbers["curvature at the end, of the path's"] = size / max(others)
-        elsewhere = None if better is None else _spectrum(g, better)
-        if elsewhere is not None:
-            there = max(abs(elsewhere.lowest), abs(elsewhere.highest), 1e-30)
-            numbers["curvature at the end over a better run's"] = size / max(there, *others)
+        if better is not None:
+            numbers["curvature at the end over a better run's"] = size / max(size, *_sizes_elsewhere(g, better))
     on = numbers["loss a quasi-Newton method goes on to"]
     numbers["gain of going on"] = (here - on) / span
     places = {
@@ -58,6 +47,12 @@ def measure_curvature(g: Gathering) -> None:
     step = _last_step(g)
     if step is not None:
         numbers["best multiple of the last step"] = probes.best_share(g.loss, end.parameters, step, g.batch)
+
+
+def _sizes_elsewhere(g: Gathering, better: Any) -> list[float]:
+    """The size of the curvature where a better run ended, and at places of this run's path."""
+    found = [_spectrum(g, parameters) for parameters in (better, *(one.parameters for one in _places(g)))]
+    return [max(abs(one.lowest), abs(one.highest)) for one in found if one is not None]
 
 
 def _places(g: Gathering) -> list[Snapshot]:

@@ -32,17 +32,13 @@ def measure_ends(g: Gathering) -> None:
         steepest = max(steepest, numbers.get("largest gradient before", 0.0))
     best = better_end(g)
     numbers["gradient at the end"] = last.norm / steepest if steepest > 0 else 0.0
-    numbers["gradient to begin with"] = points[0].norm / steepest if steepest > 0 else 0.0
-    numbers["loss at the end"] = last.loss
     layers = layers_of(g.end.parameters)
     if len(layers) > 1:
         for name, point in (("at the end", last), ("to begin with", points[0])):
             sizes = [float(np.linalg.norm(point.gradients[places])) for _, places in layers]
-            largest = max(sizes)
             numbers[f"first layer's gradient over the last's, {name}"] = (
                 sizes[0] / sizes[-1] if sizes[-1] > 0 else math.nan
             )
-            numbers[f"least layer's gradient, {name}"] = min(sizes) / largest if largest > 0 else 0.0
     if best is not None:
         numbers["gradient at the end over a better run's largest"] = last.norm / max(steepest, _steepest_of(g, best))
     else:
@@ -63,8 +59,6 @@ def _units(g: Gathering) -> None:
     numbers, loss = g.numbers, g.loss
     columns = probes.look(loss, g.end.parameters, g.batch).idle
     numbers["idle units"] = float(columns[:-1].max()) if len(columns) > 1 else 0.0
-    begun = probes.look(loss, g.record.snapshots[0].parameters, g.batch).idle
-    numbers["idle units to begin with"] = float(begun[:-1].max()) if len(begun) > 1 else 0.0
     if not isinstance(loss, NetworkLoss) or not loss.network.hidden:
         return
     first, last = (_layers(g, one) for one in (g.record.snapshots[0], g.end))
@@ -72,16 +66,12 @@ def _units(g: Gathering) -> None:
     numbers["dead units to begin with"] = max(one.dead for one in first)
     numbers["saturated"] = max(one.saturated for one in last)
     numbers["saturated to begin with"] = max(one.saturated for one in first)
-    numbers["dormant units"] = max(one.dormant for one in last)
-    numbers["dormant units to begin with"] = max(one.dormant for one in first)
     numbers["duplicate units to begin with"] = max(one.duplicate for one in first)
     ranks = [one.rank / one.units for one in last]
     numbers["effective rank"] = min(ranks)
     variances = [one.variance for one in first]
     numbers["variance of the first layer to begin with"] = variances[0]
     numbers["variance through the layers"] = variances[-1] / variances[0] if variances[0] > 0 else 0.0
-    slopes = [one.gradient for one in first]
-    numbers["gradient's variance through the layers"] = slopes[0] / slopes[-1] if slopes[-1] > 0 else math.nan
 
 
 def _layers(g: Gathering, one: Snapshot) -> list[LayerUnits]:
@@ -89,25 +79,20 @@ def _layers(g: Gathering, one: Snapshot) -> list[LayerUnits]:
 
 
 def measure_noise(g: Gathering) -> None:
-    """How much of a minibatch's gradient is noise, at the end and before."""
+    """How much of a minibatch's gradient is noise, at the end."""
     instance = g.record.instance
     batch_size = g.run.settings.batch_size_for(instance.rows)
     if not jax.tree.leaves(instance.train) or instance.rows < 2:
         g.numbers["noise of a minibatch over its gradient"] = 0.0
         return
     some = probes.some_rows(instance, _NOISE_ROWS)
-    places = {"at the end": g.end, "to begin with": g.record.snapshots[0]}
-    for name, place in places.items():
-        try:
-            found = gradient_noise(instance.loss, place.parameters, some)
-        except InputError as error:
-            g.missing.append(str(error))
-            continue
-        whole = probes.look(instance.loss, place.parameters, g.batch).norm ** 2
-        left = 1 - batch_size / instance.rows  # of a part drawn without putting back
-        g.numbers[f"noise of a minibatch over its gradient, {name}"] = (
-            min(1e12, left * found.variance / batch_size / whole) if whole > 0 else 1e12
-        )
-    g.numbers["noise of a minibatch over its gradient"] = g.numbers.get(
-        "noise of a minibatch over its gradient, at the end", math.nan
+    try:
+        found = gradient_noise(instance.loss, g.end.parameters, some)
+    except InputError as error:
+        g.missing.append(str(error))
+        return
+    whole = probes.look(instance.loss, g.end.parameters, g.batch).norm ** 2
+    left = 1 - batch_size / instance.rows  # of a part drawn without putting back
+    g.numbers["noise of a minibatch over its gradient"] = (
+        min(1e12, left * found.variance / batch_size / whole) if whole > 0 else 1e12
     )

@@ -9,7 +9,7 @@ import numpy as np
 from ..functions import Surface
 from . import _probes as probes
 from ._beside import Sibling, other_starts
-from ._gathering import Gathering, apart, lowest_end, span_of
+from ._gathering import Gathering, apart, span_of
 from ._stability import adapts
 
 # Rates of a run that diverges at all the usual smaller ones.
@@ -50,12 +50,9 @@ def measure_rates_and_starts(g: Gathering) -> None:
     g.numbers |= {
         "gain of a larger rate": g.gain([one for one in rates if one.change > 1]),
         "gain of a smaller rate": g.gain([one for one in rates if one.change < 1]),
-        "gain of thrice the rate": g.gain([one for one in rates if 1 < one.change < 5]),
-        "gain of a third of the rate": g.gain([one for one in rates if 0.2 < one.change < 1]),
         "gain of another start": g.gain(starts),
         "gain of any": g.gain(g.siblings),
         "loss to begin with": g.levels.start,
-        "loss late on": g.own.late,
         "adaptive": float(adapts(g.run.optimizer)),
         "rows": float(g.record.instance.rows if jax.tree.leaves(g.record.instance.train) else 0),
         "diverged": float(g.run.status == "diverged" or not math.isfinite(g.own.late)),
@@ -120,20 +117,3 @@ def _elsewhere(g: Gathering) -> list[Any]:
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     size = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one @ other) / size if size > 0 and math.isfinite(size) else math.nan
-
-
-def measure_better_end(g: Gathering) -> None:
-    """Whether the way led away from where a better run ended."""
-    numbers = g.numbers
-    best = lowest_end(g)
-    if best is None:
-        return
-    begun, end = g.record.snapshots[0].parameters, g.end.parameters
-    first, last = (apart(one, best.last) for one in (begun, end))
-    numbers["distance to a better run's end, of the start's"] = last / first if first > 0 else math.nan
-    whole = g.whole.late
-    numbers["gain of the best"] = (
-        (whole - best.late) / max(span_of(g), whole - best.late, 1e-12) if math.isfinite(whole) else 1.0
-    )
-    norms = [apart(one.parameters, jax.tree.map(np.zeros_like, one.parameters)) for one in g.record.snapshots]
-    numbers["growth of the parameters"] = norms[-1] / norms[0] if norms[0] > 0 else math.inf

@@ -15,6 +15,10 @@ from ..training import Run, fit_instance, steps_per_epoch
 from . import _probes as probes
 from ._beside import other_starts, standard_start
 from ._evidence import Evidence
+from ._features import standardised
+from ._gathering import EXACT
+from ._spectrum import spectrum
+from ._stability import adapts
 from ._verdict import Action, Diagnosis
 
 
@@ -98,6 +102,25 @@ def _method(run: Run, evidence: Evidence, action: Action) -> Run:
     return _again(run, evidence, optimizer=optimizer("adam", action.value))
 
 
+def _rescale(run: Run, evidence: Evidence, action: Action) -> Run:
+    """On standardised inputs; at a rate as near to its limit of stability as before, where its steps follow the
+    gradient's size.
+    """
+    record = evidence.record
+    instance, begun = standardised(record.instance), record.snapshots[0].parameters
+    optimizer = run.optimizer
+    if not adapts(optimizer):
+        before, after = (_steepest(one.loss, begun, probes.probe_rows(one)) for one in (record.instance, instance))
+        optimizer = replace(optimizer, schedule=optimizer.schedule.scaled(before / after))
+    return fit_instance(run.problem, instance, optimizer, run.settings, seed=run.seed, warm=run.warm)
+
+
+def _steepest(loss: Callable[..., Any], parameters: Any, batch: Any) -> float:
+    """The size of the largest curvature, at least what is told from 0."""
+    found = spectrum(loss, parameters, batch, exact=EXACT)
+    return max(abs(found.lowest), abs(found.highest), 1e-12)
+
+
 def _activation(run: Run, evidence: Evidence, action: Action) -> Run:
     """The same network of relu units; of any other loss a start of the usual variance."""
     problem = run.problem
@@ -129,4 +152,5 @@ _CHANGES: dict[str, Callable[[Run, Evidence, Action], Run]] = {
     "method": _method,
     "activation": _activation,
     "escape": _escape,
+    "rescale": _rescale,
 }

@@ -30,7 +30,8 @@ KINDS = (
 class Action(NamedTuple):
     """One thing to do next.
 
-    kind: ``rate``, ``clip``, ``batch``, ``start``, ``initializer``, ``method``, ``activation`` or ``escape``.
+    kind: ``rate``, ``clip``, ``batch``, ``start``, ``initializer``, ``method``, ``activation``, ``rescale``
+    or ``escape``.
     value: the rate, the limit, the batch size or the seed that goes with it; None where there is none.
     sentence: for people.
     """
