@@ -29,11 +29,12 @@ def looped(problem, instance, optimizer, steps):
 
     parameters, key = start(instance.init, 0)
     state, taken = optimizer.init(parameters, key), []
+    gradient, update = jax.jit(jax.grad(instance.loss)), jax.jit(optimizer.update)
     rows = minibatches(instance.rows, 16, seed=0, first_epoch=0, epochs=2).reshape(-1, 16)
     for one in rows[:steps]:
         batch = jax.tree.map(lambda array, one=one: array[one], instance.train)
-        gradients = jax.grad(instance.loss)(parameters, batch)
-        moved, state = optimizer.update(gradients, state, parameters)
+        gradients = gradient(parameters, batch)
+        moved, state = update(gradients, state, parameters)
         taken.append((parameters, batch, gradients, moved))
         parameters = jax.tree.map(jnp.add, parameters, moved)
     return taken

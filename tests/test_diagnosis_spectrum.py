@@ -1,5 +1,7 @@
 """The spectrum of a Hessian beside a dense one in float64, of functions whose spectrum is known, and of networks."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +20,7 @@ def dense(loss, parameters, batch):
     with jax.enable_x64(True):
         flat, unravel = ravel_pytree(jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf), jnp.float64), parameters))
         wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64) if leaf.dtype.kind == "f" else leaf, batch)
-        return np.linalg.eigvalsh(np.asarray(jax.hessian(lambda one: loss(unravel(one), wide))(flat)))
+        return np.linalg.eigvalsh(np.asarray(jax.jit(jax.hessian(lambda one: loss(unravel(one), wide)))(flat)))
 
 
 def network(activation, hidden=(6, 5)):
@@ -28,10 +30,15 @@ def network(activation, hidden=(6, 5)):
     return instance.loss, instance.init(jax.random.key(1)), batch
 
 
+@functools.cache
+def beside_dense(activation):
+    return (*network(activation), dense(*network(activation)))
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_of_networks_the_whole_hessian_is_that_of_float64(activation):
-    loss, parameters, batch = network(activation)
-    found, truth = spectrum(loss, parameters, batch), dense(loss, parameters, batch)
+    loss, parameters, batch, truth = beside_dense(activation)
+    found = spectrum(loss, parameters, batch)
     size = np.abs(truth).max()
     assert found.exact
     assert found.parameters == len(truth)
@@ -41,8 +48,8 @@ def test_of_networks_the_whole_hessian_is_that_of_float64(activation):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_lanczos_finds_both_ends_within_its_residuals(activation):
-    loss, parameters, batch = network(activation)
-    found, truth = spectrum(loss, parameters, batch, exact=0, steps=60), dense(loss, parameters, batch)
+    loss, parameters, batch, truth = beside_dense(activation)
+    found = spectrum(loss, parameters, batch, exact=0, steps=60)
     size = np.abs(truth).max()
     assert not found.exact
     assert abs(found.lowest - truth[0]) <= found.lowest_residual + 2e-5 * size

@@ -1,7 +1,8 @@
 """Surfaces that have one trouble each: saddles, bad conditioning, a cliff, a plateau."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -140,4 +141,9 @@ def sigmoid_well(start: Start = (3.0, 2.0), *, steepness: float = 1.0, dimension
 
 def eigenvalues(surface: Surface, at: Sequence[float]) -> np.ndarray:
     """Of the Hessian at a point, ascending, (dimensions,), in the precision that JAX is set to."""
-    return np.linalg.eigvalsh(np.asarray(jax.hessian(surface.value)(jnp.asarray(at)), float))
+    return np.linalg.eigvalsh(np.asarray(_hessian(surface.value, jnp.asarray(at)), float))
+
+
+@partial(jax.jit, static_argnums=0)
+def _hessian(value: Callable[[jax.Array], jax.Array], at: jax.Array) -> jax.Array:
+    return jax.hessian(value)(at)
