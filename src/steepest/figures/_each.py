@@ -13,6 +13,9 @@ from ..pictures import looks, number, text_color
 from ..rules import RULES
 from ._figure import Figure, boxed, ground, walked
 
+# Heights above the lowest below which float32 tells none from 0.
+_FLOOR = 1e-9
+
 
 def ravine() -> Figure:
     """All nine on a ravine that is not along an axis."""
@@ -64,7 +67,7 @@ def _nine(name: str, surface: Surface, steps: int, title: str, caption: str) -> 
     return Figure(
         name, title,
         f"{caption} {steps} steps each, every optimizer at the best of 17 learning rates, half a decade apart around "
-        "its usual one, by its height at the end.",
+        f"its usual one, by its height at the end. Heights below {_FLOOR:g} are drawn there.",
         f"Nine panels of contours with one path each, and the heights by step. After {steps} steps, above the lowest "
         f"height: {', '.join(reached)}.",
         figure,
@@ -76,9 +79,10 @@ def _reached(part: Any, seen: Landscape, styles: Any, lowest: float) -> list[str
     ax = pictures.axes(part.add_axes((0.21, 0.065, 0.75, 0.56)), "step", "height above the lowest", grid=True)
     told = []
     for path, style in zip(seen.paths, styles, strict=True):
-        above = np.maximum(path.losses - lowest, 1e-9)
-        pictures.draw_path(ax, path.steps, above, style, label=path.name.split(",")[0], end=False, width=1.3)
-        told.append(f"{path.name.split(',')[0]} {number(float(above[-1]), 2)}")
+        above = path.losses - lowest
+        pictures.draw_path(ax, path.steps, np.maximum(above, _FLOOR), style, label=path.name.split(",")[0], end=False, width=1.3)
+        last = number(float(above[-1]), 2) if above[-1] > _FLOOR else f"at most {_FLOOR:g}"
+        told.append(f"{path.name.split(',')[0]} {last}")
     ax.set_yscale("log")
     part.legend(
         *ax.get_legend_handles_labels(), loc="upper left", bbox_to_anchor=(0.19, 0.965), fontsize=8.5, frameon=False,

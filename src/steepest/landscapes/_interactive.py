@@ -146,13 +146,16 @@ def _relief(seen: Landscape, paths: list[Path], styles: list[Style]) -> _Chart:
             x=_plain(a), y=_plain(b), z=_plain(c), mode="lines", name=path.name, meta={"steps": path.steps.tolist()},
             line={"color": style.color, "width": 6}, hoverinfo="name",
         )  # fmt: skip
+    # Beside the contours, which name the axes in full.
+    words = (*(axis.removeprefix("direction of the ") for axis in seen.axes), seen.loss)
+    called = [{"text": word, "font": {"size": 11}} for word in words]
     scene = {"showbackground": False, "gridcolor": FAINT, "tickfont": {"size": 10, "color": QUIET}}
     chart.update_layout(
         scene={
-            "xaxis": {**scene, "title": {"text": seen.axes[0]}}, "yaxis": {**scene, "title": {"text": seen.axes[1]}},
-            "zaxis": {**scene, "title": {"text": seen.loss}, "tickvals": ticks.tolist(), "ticktext": names},
+            "xaxis": {**scene, "title": called[0]}, "yaxis": {**scene, "title": called[1]},
+            "zaxis": {**scene, "title": called[2], "tickvals": ticks.tolist(), "ticktext": names},
             "aspectmode": "manual", "aspectratio": {"x": 1, "y": 1, "z": 0.65},
-            "camera": {"eye": {"x": 0.85, "y": -1.15, "z": 1.3}, "center": {"x": 0, "y": 0, "z": -0.15}},
+            "camera": {"eye": {"x": 0.98, "y": -1.33, "z": 1.5}, "center": {"x": 0, "y": 0, "z": -0.15}},
         }
     )  # fmt: skip
     return _Chart("relief", _json(chart), f"The same surface as a relief. {seen.text}")
