@@ -63,6 +63,17 @@ def test_the_economy_tier_tells_norms_and_angles_of_every_step(make):
         before = g
 
 
+def test_of_large_arrays_some_rows_tell_lengths_to_a_tenth_and_sums_are_whole():
+    problem, optimizer = st.network(st.read("digits"), hidden=(256,)), st.SGD(0.1)
+    instance, training = observed(problem, optimizer, Economy())
+    seen, taken = training.observed, looped(problem, instance, optimizer, 12)
+    for t, (parameters, _, gradients, _) in enumerate(taken):
+        g, p, p0 = flat(gradients), flat(parameters), flat(taken[0][0])
+        assert seen.gradients[t].sum() == pytest.approx(g @ g, rel=1e-3)
+        assert np.sqrt(seen.parameters[t].sum()) == pytest.approx(np.linalg.norm(p), rel=0.1)
+        assert np.sqrt(seen.distance[t]) == pytest.approx(np.linalg.norm(p - p0), rel=0.1, abs=1e-6)
+
+
 def test_a_run_that_is_looked_on_goes_as_one_that_is_not():
     problem = st.network(st.read("wine"), hidden=(5,))
     for observer in (Economy(), PerSample()):

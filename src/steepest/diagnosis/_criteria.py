@@ -79,7 +79,7 @@ def _local_minimum(e: Evidence) -> Score:
     lower = max(over(e[f"gain of another {one}"], 0.1) for one in ("start", "basin", "seed"))
     walls = min(over(e["rise around"], 1e-3), under(_hidden(e), 0.9, 0.02))
     return Score(
-        min(under(e[_STILL], 0.03), up, holds, lower, walls),
+        min(under(e[_STILL], 0.03), up, holds, lower, walls, 1 - e["diverged"]),
         ("gain of another start", "lowest curvature over the largest", _STILL), "siblings",
     )  # fmt: skip
 
@@ -90,6 +90,7 @@ def _plateau(e: Evidence) -> Score:
         under(e["rise around"], 0.02),
         under(e["curvature at the end over a better run's"], 0.01),
         under(max(e["fall late on"], 0.0), 5e-3),
+        1 - e["diverged"],
     )
     saturated = over(e["saturated"], 0.85, 0.02)
     return Score(min(max(flat, saturated), trouble(e)), (_STILL, "rise around", "saturated"), "probes")
@@ -256,6 +257,8 @@ def found(e: Evidence, sure: float = 0.5) -> dict[str, Score]:
     vanished = "vanishing gradient" in there and e["first layer's gradient over the last's, to begin with"] < 1e-2
     if idle or vanished:
         explained.add("rate too large")  # what began so was not driven there
+    if "rate too large" in there and e["diverged"]:
+        explained.add("noisy gradient")  # larger batches, too, only keep it from diverging
     if "bad initialisation" in there and e["duplicate units to begin with"] > 0.9:
         explained.add("cliff or exploding gradient")  # of copies all gradients add up
     told = {name: score for name, score in there.items() if name not in explained}

@@ -19,7 +19,7 @@ class Seen(NamedTuple):
     (arrays,), in the order of its leaves.
     distance: how far the parameters are from where training began, squared.
     turn: the cosine of the angle between this gradient and the one before; 0 at the first step.
-    Of an array of 8,192 entries or more every sixteenth row tells *turn* and *parameters*.
+    Of an array of 8,192 entries or more every sixteenth row tells *turn*, *parameters* and *distance*.
     aside: what a dearer tier found on its way to the gradient.
     """
 
@@ -33,14 +33,14 @@ class Seen(NamedTuple):
 
 
 class _Carried(NamedTuple):
-    """Where training began, and the gradient of the step before: the rows of it that the turn is told from."""
+    """Where training began, and the gradient of the step before: of both the rows that are compared."""
 
-    start: Any
+    start: list[jax.Array]
     before: list[jax.Array]
 
 
-# A pass over the memory of a large network is a twentieth of its step, and so is a copy: of large arrays so few rows
-# tell the angle to a hundredth.
+# A pass over the memory of a large network is a tenth of its step: of large arrays so few rows tell the angle to a
+# hundredth, and lengths to some hundredths.
 _LARGE, _EVERY = 2**13, 16
 
 
@@ -50,7 +50,8 @@ class Economy:
 
     def begin(self, parameters: Any) -> _Carried:
         """The start, and a gradient of 0 before the first."""
-        return _Carried(parameters, [jnp.zeros_like(leaf) for leaf in _some_rows(parameters)])
+        rows = _some_rows(parameters)
+        return _Carried(rows, [jnp.zeros_like(leaf) for leaf in rows])
 
     def gradient(self, loss: Loss) -> Callable[[Any, Any], tuple]:
         """The loss's own gradient, and nothing aside."""
@@ -60,13 +61,14 @@ class Economy:
         """Norms and angles of one step."""
         now, before = _some_rows(moved.gradients), observed.before
         both = jnp.sqrt(jnp.sum(_products(now, now))) * jnp.sqrt(jnp.sum(_products(before, before)))
-        away = jax.tree.map(jnp.subtract, moved.parameters, observed.start)
+        here = _some_rows(moved.parameters)
+        away = jax.tree.map(jnp.subtract, here, observed.start)
         told = Seen(
             loss=moved.loss,
             gradients=_products(moved.gradients, moved.gradients),
             steps=_products(moved.steps, moved.steps),
-            parameters=_sizes_of(moved.parameters),
-            distance=jnp.sum(_products(away, away)),
+            parameters=_sizes_of(here, moved.parameters),
+            distance=jnp.sum(_sizes_of(away, moved.parameters)),
             turn=jnp.sum(_products(now, before)) / jnp.where(both > 0, both, 1.0),
             aside=moved.aside,
         )
@@ -77,9 +79,8 @@ def _some_rows(tree: Any) -> list[jax.Array]:
     return [leaf[::_EVERY] if leaf.size >= _LARGE and leaf.ndim > 1 else leaf for leaf in jax.tree.leaves(tree)]
 
 
-def _sizes_of(tree: Any) -> jax.Array:
-    """The squared norm of each array, as some of its rows tell it, (arrays,)."""
-    rows = _some_rows(tree)
+def _sizes_of(rows: list[jax.Array], tree: Any) -> jax.Array:
+    """The squared norm of each array of a tree, as some of its rows tell it, (arrays,)."""
     shares = [leaf.size / some.size for leaf, some in zip(jax.tree.leaves(tree), rows, strict=True)]
     return _products(rows, rows) * jnp.asarray(shares, rows[0].dtype)
 

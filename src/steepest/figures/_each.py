@@ -80,7 +80,9 @@ def _reached(part: Any, seen: Landscape, styles: Any, lowest: float) -> list[str
     told = []
     for path, style in zip(seen.paths, styles, strict=True):
         above = path.losses - lowest
-        pictures.draw_path(ax, path.steps, np.maximum(above, _FLOOR), style, label=path.name.split(",")[0], end=False, width=1.3)
+        pictures.draw_path(
+            ax, path.steps, np.maximum(above, _FLOOR), style, label=path.name.split(",")[0], end=False, width=1.3
+        )
         last = number(float(above[-1]), 2) if above[-1] > _FLOOR else f"at most {_FLOOR:g}"
         told.append(f"{path.name.split(',')[0]} {last}")
     ax.set_yscale("log")
