@@ -27,7 +27,7 @@ race: setup
 	$(BIN)/steepest race $(DATA) $(ARGS)
 
 test: setup-dev check
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2
 
 check: setup-dev
 	$(BIN)/ruff check .
