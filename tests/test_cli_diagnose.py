@@ -2,7 +2,12 @@
 
 import json
 
+import polars as pl
 import pytest
+
+import steepest as st
+from steepest.cli._reopen import reopen
+from steepest.reports import read
 
 from .cli_tools import Shell
 
@@ -60,17 +65,73 @@ def test_what_cannot_be_diagnosed_is_a_sentence(shell):
     assert "is there no longer. Give the table by --data" in shell.refuses("diagnose", "f")
     (shell.place / "other.csv").write_text("a,y\n" + "\n".join(f"{i},{i % 3 % 2}" for i in range(40)))
     assert "is not the table that" in shell.refuses("diagnose", "f", "--data", "other.csv")
-    (shell.place / "f" / "curves.parquet").write_bytes(b"no table")
-    assert "curves.parquet' is damaged" in shell.refuses("diagnose", "f", "--data", "moved.csv")
 
 
-def test_without_curves_the_run_is_diagnosed_all_the_same(shell):
+def test_without_curves_the_run_is_diagnosed_and_drawn_all_the_same(shell):
     shell.works(*FIT, "--learning-rate", "1e-4", "--out", "bare")
-    (shell.place / "bare" / "curves.parquet").unlink()
-    said = shell.works("diagnose", "bare", "--quiet")
+    curves = shell.place / "bare" / "curves.parquet"
+    whole = pl.read_parquet(curves)
+    whole[:1].write_parquet(curves)
+    assert "of which it keeps 1 of 7 rows" in shell.works("diagnose", "bare", "--quiet", "--seconds", "5")
+    curves.write_bytes(b"no table")
+    said = shell.works("diagnose", "bare", "--quiet", "--seconds", "5")
     assert "Rate too small" in said
     assert "Not told: what other runs there would show" in said
     assert (shell.place / "bare" / "diagnosis.json").is_file()
+    curves.unlink()
+    assert "A plane through the loss" in shell.works("landscape", "bare", "--points", "5", "--out", "l.html")
+
+
+def test_a_start_that_a_remedy_gave_is_kept_and_begun_from_again(shell):
+    """Weights of scale 60 are mended by those of scale 1: the directory is then of that network."""
+    words = ("fit", "iris", "--hidden", "8", "--activation", "tanh", "--scale", "60", "--epochs", "15", "--quiet")
+    said = shell.works(*words, "--optimizer", "sgd", "--learning-rate", "0.1", "--remedy", "--out", "ri")
+    assert "It helped" in said
+    kept = json.loads((shell.place / "ri" / "run.json").read_text())
+    assert kept["spec"]["network"]["scale"] == 1
+    record = read(shell.place / "ri")
+    again = reopen(record, None).run
+    assert again.reported_best == pytest.approx(kept["model"]["validation_loss"], rel=1e-5)
+
+
+def test_a_given_start_is_kept_beside_the_run(shell):
+    problem = st.network(st.read("iris"), hidden=(4,))
+    warm = st.fit(problem, st.Adam(0.03), epochs=5).last
+    run = st.fit(problem, st.Adam(0.03), epochs=5, start=warm)
+    st.save(run, shell.place / "warm")
+    again = reopen(read(shell.place / "warm"), "iris").run
+    assert again.curves["train_loss"][0] == pytest.approx(run.curves["train_loss"][0], rel=1e-5)
+    (shell.place / "warm" / "start.safetensors").write_bytes(b"no arrays")
+    assert "start.safetensors' is damaged" in shell.refuses("diagnose", "warm", "--data", "iris")
+
+
+def test_a_loss_that_is_nan_from_the_first_step_is_a_sentence(shell):
+    said = shell.works(*FIT, "--scale", "1e30", "--watch", "--out", "nan")
+    assert "Cannot tell: the loss is" in said
+    assert "before the first step" in said
+    assert (shell.place / "nan" / "report.html").is_file()
+
+
+def test_a_rate_far_beyond_is_too_large_and_mended(shell):
+    said = shell.works(*FIT, "--learning-rate", "1e9", "--remedy", "--out", "far")
+    assert "Rate too large" in said
+    assert "It helped" in said
+
+
+def test_where_there_is_nothing_to_remedy_that_is_said(shell):
+    words = ("fit", "iris", "--hidden", "4", "--learning-rate", "0.03", "--epochs", "30", "--quiet", "--remedy")
+    assert "Nothing to remedy: healthy." in shell.works(*words, "--out", "well")
+
+
+def test_a_finished_training_is_kept_where_its_diagnosis_is_interrupted(shell, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("steepest.cli._fit.diagnosed", interrupted)
+    said = shell(*FIT, "--watch", "--out", "kept")
+    assert said.code == 130
+    assert "Interrupted; the model is kept." in said.out
+    assert (shell.place / "kept" / "model").is_dir()
 
 
 def test_a_damaged_diagnosis_is_told_and_nothing_of_it_is_run(shell):

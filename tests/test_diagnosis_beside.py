@@ -99,4 +99,10 @@ def test_inputs_of_very_different_sizes_are_standardised_by_the_remedy():
     done = remedy(found)
     assert done.helped
     assert done.after.best_loss < 0.01 * done.before.best_loss
+    x, y = columns(np.array([1.0, 30.0, 300.0]))
+    mean, spread = done.inputs
+    there = error(done.after.parameters, {"x": (x - mean) / spread, "y": y})
+    assert float(there) == pytest.approx(done.after.best_loss, rel=1e-3)
+    (own,) = done.after.problem.instances([0])
+    assert float(own.loss(done.after.parameters, own.train)) == pytest.approx(done.after.best_loss, rel=1e-3)
     assert jax.tree.map(np.shape, done.after.last) == jax.tree.map(np.shape, slow.last)

@@ -144,6 +144,12 @@ def test_the_full_tier_looks_as_the_clock_allows():
     assert [one.epoch for one in rare.looks] == [0, 4]  # the start, and the end
 
 
+def test_an_optimizer_may_be_a_name():
+    plain = observe(functions.booth(), "sgd", epochs=3).run
+    assert plain.optimizer.name == "sgd"
+    assert observe(functions.booth(), epochs=1).run.optimizer.name == "adam"
+
+
 def test_tiers_and_shares_that_are_none_are_refused():
     with pytest.raises(st.InputError, match=r"tier 'ful'\. Did you mean 'full'"):
         observe(functions.booth(), st.SGD(0.01), tier="ful")

@@ -142,6 +142,21 @@ def test_what_has_no_second_derivative_is_told_without_it():
     assert "second derivative" in found.missing[0]
 
 
+def test_a_gradient_that_is_not_finite_to_begin_with_cannot_be_told():
+    cone = st.Problem(np.zeros(2, np.float32), lambda p: jnp.sqrt(jnp.sum(p**2)))
+    found = diagnose(st.fit(cone, st.SGD(0.1), epochs=50, patience=None))
+    assert found.outcome == "cannot tell"
+    assert "gradient is not finite before the first step" in found.sentence
+
+
+def test_verdicts_do_not_depend_on_the_time_given():
+    """Of a network for which ten times the time would do for all runs, and the least for three epochs of each."""
+    run = st.fit(st.network(st.read("wine"), hidden=(6,)), st.SGD(1e-5), epochs=40, patience=None)
+    short, long = (diagnose(run, seconds=seconds) for seconds in (0.05, 60))
+    assert named(short) == named(long) == {"rate too small"}
+    assert any("epochs in the time given" in one for one in short.missing)
+
+
 def test_a_run_of_one_step_says_what_is_missing():
     found = diagnose(st.fit(bowl(), st.SGD(0.1), epochs=1))
     assert any("two steps" in one for one in found.missing)

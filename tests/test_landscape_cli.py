@@ -106,10 +106,11 @@ def test_a_directory_that_is_not_whole_is_one_sentence(steepest):
     steepest.works("fit", "wine", *TINY, "--out", "one")
     for option in ("--dimensions", "--steps"):
         assert f"leave {option} out" in steepest.refuses("landscape", "one", option, "3")
-    curves = (steepest.place / "one" / "curves.parquet").read_bytes()
-    (steepest.place / "one" / "curves.parquet").unlink()
-    assert "curves.parquet" in steepest.refuses("landscape", "one")
-    (steepest.place / "one" / "curves.parquet").write_bytes(curves)
+    for option, word in (("--directions", "path"), ("--optimizers", "sgd"), ("--span", "3")):
+        assert f"leave {option} out" in steepest.refuses("landscape", "one", "--between", "one", option, word)
+    along = ("landscape", "one", "--directions", "random")
+    assert "leave --optimizers out" in steepest.refuses(*along, "--optimizers", "sgd")
+    assert "Nothing moves along random" in steepest.refuses(*along, "--out", "one.gif")
     file = steepest.place / "one" / "run.json"
     told = json.loads(file.read_text())
     file.write_text(json.dumps({**told, "spec": {**told["spec"], "epochs": "many"}}))

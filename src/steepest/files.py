@@ -32,6 +32,28 @@ def new_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def replaced_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary directory that takes the place of the directory *path* when the block ends well.
+
+    Raises InputError as ``new_directory`` does.
+    """
+    target = Path(path)
+    with explained(target):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        before = temporary.with_suffix(".before")
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~umask())
+            target.rename(before)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if before.exists() and not target.exists():
+                before.rename(target)
+            shutil.rmtree(before, ignore_errors=True)
+
+
 class _Refrained(Exception):
     """Ends ``new_directory`` before anything stays."""
 

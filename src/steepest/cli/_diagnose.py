@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..files import new_file
 from ..landscapes import landscape
 from ..pictures import write_still
-from ..reports import read, report
+from ..reports import Record, read, report
 from ..training import Run
 from ._progress import progress
 
@@ -40,21 +40,33 @@ def run_diagnose(
     one = reopen(record, data, run)
     found = diagnosed(console, one.run, siblings=one.siblings, seconds=seconds, quiet=quiet or as_json)
     keep(directory, {one.number: found}, pictures={one.number: drawn(one.run)})
-    whole = (directory / "curves.parquet").is_file()
-    if whole:
+    there, of = _epochs_kept(record, one.number)
+    readable = there > 0
+    if readable:
         report(directory)
     if as_json:
         print(json.dumps({"run": one.number, **found.to_json()}, indent=1))
         return
     console.print(f"Run {one.number}: {one.run!r}")
     say(console, found)
-    if whole:
+    if readable and there < of:
+        console.print(
+            f"Not told: what curves.parquet showed of the run, of which it keeps {there} of {of} rows; the run was "
+            "trained again, and what is told is of that."
+        )
+    if readable:
         console.print(f"Report: {directory / 'report.html'}")
     else:
         console.print(
-            "Not told: what other runs there would show, and no report is drawn, since curves.parquet is missing; the "
-            "run itself was trained again."
+            "Not told: what other runs there would show, and no report is drawn, since curves.parquet is missing, "
+            "empty or damaged; the run itself was trained again."
         )
+
+
+def _epochs_kept(record: Record, number: int) -> tuple[int, int]:
+    """How many rows the curves have of a run, and how many they had: a row an epoch, and one before the first."""
+    of = int(record.runs["epochs"][record.runs["run"] == number][0]) + 1
+    return int((record.curves["run"] == number).sum()), of
 
 
 def diagnosed(

@@ -13,7 +13,7 @@ from ..data import Dataset
 from ..diagnosis import Diagnosis, Economy, glance
 from ..diagnosis import remedy as apply_remedy
 from ..errors import InputError
-from ..files import check_new_directory, new_directory
+from ..files import check_new_directory, new_directory, replaced_directory
 from ..optimizer import Optimizer, optimizer
 from ..problems import NetworkProblem
 from ..races import rate, save_fit
@@ -56,28 +56,38 @@ def run_fit(
     training = Training(problem, instance, chosen, settings, seed=seed, observer=Economy() if watch else None)
     with new_directory(place) as directory:
         run = _train(console, training, problem, settings, quiet=quiet)
-        found: dict[int, Diagnosis] = {}
-        if watch or remedy:
-            _say_run(console, problem, run)
-            found = {0: _diagnosed(console, run, quiet)}
-        first = run
-        if remedy and found[0].verdicts:
-            run = _remedied(console, problem, found[0])
         save_fit(run, directory, command, source_of(data))
-        if found:
-            at = f"{proper_name(first.optimizer.name)} at {rate(first.optimizer.learning_rate)}"
-            title = "" if run is first else f"The run before the remedy: {at}"
-            keep(directory, found, title=title, pictures={0: drawn(first)})
         report(directory)
-    if not found:
-        _say_run(console, problem, run)
+    _say_run(console, problem, run)
     console.print(f"Model and report: {place}")
-    if hill_climb:
-        try:
+    try:
+        if watch or remedy:
+            found = _diagnosed(console, run, quiet)
+            better = _remedied(console, problem, found) if remedy else run
+            _keep_diagnosed(place, run, better, found, (command, source_of(data)))
+            run = better
+        if hill_climb:
             _climb(console, run, quiet)
-        except KeyboardInterrupt:
-            console.print("Interrupted; the model is kept.")
-            sys.exit(130)
+    except KeyboardInterrupt:
+        console.print("Interrupted; the model is kept.")
+        sys.exit(130)
+
+
+def _keep_diagnosed(place: Path, first: Run, better: Run, found: Diagnosis, made: tuple[str, str]) -> None:
+    """Keep the diagnosis of the first run beside it, or beside the better one in its place.
+
+    made: the command, and where the table was read.
+    """
+    pictures = {0: drawn(first)}
+    if better is first:
+        keep(place, {0: found}, pictures=pictures)
+        report(place)
+        return
+    at = f"{proper_name(first.optimizer.name)} at {rate(first.optimizer.learning_rate)}"
+    with replaced_directory(place) as directory:
+        save_fit(better, directory, *made)
+        keep(directory, {0: found}, title=f"The run before the remedy: {at}", pictures=pictures)
+        report(directory)
 
 
 def _train(console: Console, training: Training, problem: NetworkProblem, settings: Settings, *, quiet: bool) -> Run:
@@ -107,6 +117,10 @@ def _diagnosed(console: Console, run: Run, quiet: bool) -> Diagnosis:
 
 def _remedied(console: Console, problem: NetworkProblem, found: Diagnosis) -> Run:
     """Apply the surest verdict's action, show what came of it, and return the better run."""
+    if not found.verdicts:
+        console.print(f"Nothing to remedy: {found.outcome}.")
+        assert found.run is not None
+        return found.run
     done = apply_remedy(found)
     console.print(f"Remedy for {found.verdicts[0].name}: {done.action.sentence}")
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ..errors import InputError, nearest
 from ..functions import FUNCTIONS, Surface
-from ..landscapes import Between, Landscape, check_suffix, landscape
+from ..landscapes import MOVING, Between, Landscape, check_suffix, landscape
 from ..problems import NetworkProblem
 from ..reports import read
 from ..training import Run
@@ -50,6 +50,17 @@ def run_landscape(
             )
         else:
             _refuse("A run directory has its own", dimensions=dimensions, steps=steps)
+            if between is not None:
+                _refuse("Between two models is a line", directions=directions, optimizers=optimizers, span=span)
+            if directions in ("random", "hessian"):
+                _refuse(
+                    f"Ways are drawn on the plane of their path, not along {directions} directions",
+                    optimizers=optimizers,
+                )
+                if place.suffix.lower() in MOVING:
+                    raise InputError(
+                        f"Nothing moves along {directions} directions. Save it as .html, .png, .svg or .pdf."
+                    )
             where = _Where(what, data, between)
             seen = _around(where, options.listed(optimizers) or [], line, asked)
         line.show(1, "drawing")
@@ -105,7 +116,7 @@ def _again(directory: Path, data: str | None, line: Line) -> Run:
     def told(epoch: int, epochs: int, loss: float) -> None:
         line.show(epoch, f"training again, epoch {epoch} of {epochs}, loss {loss:.4g}")
 
-    return reopen(read(directory), data, None, told).run
+    return reopen(read(directory, need_curves=False), data, None, told).run
 
 
 def _refuse(why: str, **given: Any) -> None:

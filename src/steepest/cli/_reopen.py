@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..data import BUILT_IN
-from ..diagnosis import Sibling, late_of, watched_of
+from ..diagnosis import Sibling, fresh_start, late_of, watched_of
 from ..errors import InputError
 from ..problems import NetworkProblem
-from ..races import parsed_knobs
+from ..races import kept_start, parsed_knobs
 from ..reports import Record
 from ..rules import proper_name
 from ..training import Run, fit_instance, steps_per_epoch
@@ -69,7 +69,8 @@ def reopen(
             told(epoch, settings.epochs, float(problem.reported(watched, seed)))
         return True
 
-    run = fit_instance(problem, instance, chosen_optimizer(asked, steps), settings, seed=seed, watch=watch)
+    warm = kept_start(record.path, fresh_start(instance, seed)) if record.kind == "fit" else None
+    run = fit_instance(problem, instance, chosen_optimizer(asked, steps), settings, seed=seed, warm=warm, watch=watch)
     return Reopened(int(record.runs["run"][row]), run, siblings_of(record, row, problem))
 
 

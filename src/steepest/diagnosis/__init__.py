@@ -16,6 +16,7 @@ from ._observe import observe as observe
 from ._per_sample import PerSample as PerSample
 from ._per_sample import Scatter as Scatter
 from ._record import Record as Record
+from ._record import fresh_start as fresh_start
 from ._record import late_of as late_of
 from ._record import record as record
 from ._record import watched_of as watched_of

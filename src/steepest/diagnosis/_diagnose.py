@@ -9,6 +9,8 @@ from ._actions import ACTIONS
 from ._beside import Sibling
 from ._criteria import Score, found
 from ._evidence import Evidence, gather
+from ._probes import look, probe_rows
+from ._record import fresh_start
 from ._verdict import Diagnosis, Verdict
 
 # A trouble is named from here on.
@@ -44,7 +46,19 @@ def diagnose(
             "infinite numbers in the data and in the initial parameters."
         )
         return Diagnosis(run, "cannot tell", (), reason)
+    if not math.isfinite(_steepness_to_begin_with(run)):
+        reason = (
+            "the gradient is not finite before the first step, although the loss is. Look for a root, a logarithm or a "
+            "division at 0, or begin nearer to 0."
+        )
+        return Diagnosis(run, "cannot tell", (), reason)
     return judged(run, gather(run, siblings=siblings, seconds=seconds, told=told))
+
+
+def _steepness_to_begin_with(run: Run) -> float:
+    (instance,) = run.problem.instances([run.seed])
+    begun = fresh_start(instance, run.seed) if run.warm is None else run.warm
+    return look(instance.loss, begun, probe_rows(instance)).norm
 
 
 def judged(run: Run, evidence: Evidence) -> Diagnosis:

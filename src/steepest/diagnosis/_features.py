@@ -26,9 +26,7 @@ def standardised(instance: Instance) -> Instance:
     place = _place(instance)
     if place is None:
         return instance
-    inputs = np.asarray(jax.tree.leaves(instance.train)[place], np.float64)
-    mean, spread = inputs.mean(axis=0), inputs.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
+    mean, spread = scale_of(instance)
 
     def scaled(part: Any) -> Any:
         leaves, shape = jax.tree.flatten(part)
@@ -38,6 +36,15 @@ def standardised(instance: Instance) -> Instance:
 
     parts = {name: scaled(getattr(instance, name)) for name in ("train", "validation", "test")}
     return instance._replace(**{name: part for name, part in parts.items() if part is not None})
+
+
+def scale_of(instance: Instance) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the standard deviation of the inputs' columns over the training part; 1 for what is constant."""
+    place = _place(instance)
+    assert place is not None
+    inputs = np.asarray(jax.tree.leaves(instance.train)[place], np.float64)
+    spread = inputs.std(axis=0)
+    return inputs.mean(axis=0), np.where(spread > 0, spread, 1.0)
 
 
 def _place(instance: Instance) -> int | None:

@@ -21,6 +21,9 @@ def measure_path(g: Gathering) -> None:
         g.missing.append("The run has no two steps, so that its path tells nothing.")
         return
     finite = np.isfinite(norms) & np.isfinite(seen.loss)
+    if not finite.any():
+        g.missing.append("No step had a finite loss and gradient, so that its path tells nothing.")
+        return
     middle = medians(norms[finite])
     numbers["largest gradient of the median"] = float(norms[finite].max() / middle) if middle > 0 else math.nan
     numbers["largest gradient before"] = float(np.max(norms[finite], initial=0.0))
@@ -31,17 +34,18 @@ def measure_path(g: Gathering) -> None:
     lowest = g.lowest_losses()[0]
     span = max(told[0] - lowest, 1e-12) if len(told) else 1.0
     third = max(1, len(told) // 3)
-    numbers["fall late on"] = float(
-        (np.median(told[-2 * third : -third or None][:third]) - np.median(told[-third:])) / span
-    )
+    if len(told) > 1:
+        numbers["fall late on"] = float(
+            (np.median(told[-2 * third : -third or None][:third]) - np.median(told[-third:])) / span
+        )
 
 
 def _secants(g: Gathering, norms: np.ndarray, finite: np.ndarray) -> None:
     """How much the curvature along the steps differs: by how far the gradient turned and grew, over the step."""
     before, after, steps = norms[:-1], norms[1:], g.record.step_norms[:-1]
-    change = np.sqrt(np.maximum(before**2 + after**2 - 2 * before * after * g.record.seen.turn[1:], 0.0))
     told = finite[:-1] & finite[1:] & (steps > 0)
-    secants = change[told] / steps[told]
+    before, after, turn, steps = (one[told] for one in (before, after, g.record.seen.turn[1:], steps))
+    secants = np.sqrt(np.maximum(before**2 + after**2 - 2 * before * after * turn, 0.0)) / steps
     secants = secants[np.isfinite(secants) & (secants > 0)]
     if len(secants) > 1:
         g.numbers["spread of the curvature along steps"] = float(secants.max() / secants.min())

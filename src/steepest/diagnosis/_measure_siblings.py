@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from ..functions import Surface
+from ..optimizer import optimizer
 from . import _probes as probes
 from ._beside import Sibling, other_starts
 from ._gathering import Gathering, apart, span_of
@@ -71,7 +72,8 @@ def _further(g: Gathering) -> list[float]:
     rates = [one for one in g.siblings if one.kind == "rate"]
     slower = [one for one in rates if one.change < 1]
     if not math.isfinite(g.own.late) and not any(math.isfinite(one.late) for one in slower):
-        return list(_FAR_SLOWER)
+        usual = optimizer(g.run.optimizer.rule).learning_rate / g.run.optimizer.learning_rate
+        return [*_FAR_SLOWER, *([usual] if usual < _FAR_SLOWER[-1] else [])]
     best = min([g.own, *rates], key=lambda one: one.late)
     if best.change == max(one.change for one in rates) and math.isfinite(best.late):
         return [factor * best.change for factor in _FAR_FASTER]

@@ -10,8 +10,10 @@ import numpy as np
 
 from ..errors import InputError, unknown
 from ..losses import LOSSES
-from ..optimizer import Optimizer, OptimizerState
+from ..optimizer import Adam, Optimizer, OptimizerState
+from ..optimizer import optimizer as named
 from ..problems import Instance, Minimised, NetworkLoss, check_minimised
+from ..rules import Rule
 from ..training import Run, Settings, Training
 from . import _probes as probes
 from ._economy import Economy, Seen
@@ -88,7 +90,7 @@ class Observation:
 
 def observe(
     problem: Minimised,
-    optimizer: Optimizer,
+    optimizer: Optimizer | Rule | str | None = None,
     *,
     tier: Tier = "economy",
     epochs: int = 100,
@@ -100,6 +102,7 @@ def observe(
 ) -> Observation:
     """Train as ``fit`` does, with instruments.
 
+    optimizer: as in ``fit``.
     tier: ``economy``, norms and angles at every step; ``per-sample``, how the rows' gradients scatter as well;
     ``full``, everything else at places of the run that are chosen by the clock.
     epochs, batch_size, patience, seed: as in ``fit``.  share: of the time of training that full looks may take.
@@ -113,7 +116,9 @@ def observe(
         raise InputError(f"share must be positive; received {share}. Try 0.08.")
     (instance,) = problem.instances([seed])
     settings = Settings(epochs, batch_size, patience)
-    training = Training(problem, instance, optimizer, settings, seed=seed, observer=_TIERS[tier])
+    chosen = optimizer or Adam()
+    chosen = chosen if isinstance(chosen, Optimizer) else named(chosen)
+    training = Training(problem, instance, chosen, settings, seed=seed, observer=_TIERS[tier])
 
     def say(epoch: int, *_: float) -> bool:
         if told is not None:
@@ -123,7 +128,7 @@ def observe(
     if tier != "full":
         training.go(settings.epochs, say)
         return Observation(training.run(), training.observed, ())
-    looks = _looked_at(training, instance, optimizer, Cadence(share), say)
+    looks = _looked_at(training, instance, chosen, Cadence(share), say)
     return Observation(training.run(), None, tuple(looks))
 
 

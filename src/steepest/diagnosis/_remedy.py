@@ -9,13 +9,14 @@ import numpy as np
 
 from ..errors import InputError
 from ..gradients import ClipByGlobalNorm
+from ..networks import Network
 from ..optimizer import optimizer
-from ..problems import NetworkProblem
+from ..problems import NetworkProblem, Problem
 from ..training import Run, fit_instance, steps_per_epoch
 from . import _probes as probes
 from ._beside import other_starts, standard_start
 from ._evidence import Evidence
-from ._features import standardised
+from ._features import scale_of, standardised
 from ._gathering import EXACT
 from ._spectrum import spectrum
 from ._stability import adapts
@@ -24,11 +25,22 @@ from ._verdict import Action, Diagnosis
 
 @dataclass(frozen=True)
 class Remedy:
-    """A run, what was changed, and the run with it."""
+    """A run, what was changed, and the run with it.
+
+    after: of a problem of its own where the network or the inputs were changed; ``inputs`` tells how these were.
+    """
 
     before: Run
     after: Run
     action: Action
+
+    @property
+    def inputs(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """What was taken off the inputs, and what they were then divided by, (columns,); None where nothing was."""
+        if self.action.kind != "rescale":
+            return None
+        (instance,) = self.before.problem.instances([self.before.seed])
+        return scale_of(instance)
 
     @property
     def helped(self) -> bool:
@@ -95,6 +107,11 @@ def _start(run: Run, evidence: Evidence, action: Action) -> Run:
 
 
 def _initializer(run: Run, evidence: Evidence, action: Action) -> Run:
+    problem = run.problem
+    if isinstance(problem, NetworkProblem) and run.warm is None:
+        network = replace(problem.network, initializer=None, scale=1.0)
+        if network != problem.network:
+            return _of_network(run, network)
     return _again(run, evidence, start=standard_start(evidence.record.instance, run, run.seed))
 
 
@@ -103,8 +120,8 @@ def _method(run: Run, evidence: Evidence, action: Action) -> Run:
 
 
 def _rescale(run: Run, evidence: Evidence, action: Action) -> Run:
-    """On standardised inputs; at a rate as near to its limit of stability as before, where its steps follow the
-    gradient's size.
+    """On standardised inputs, a problem of its own; at a rate as near to its limit of stability as before, where its
+    steps follow the gradient's size.
     """
     record = evidence.record
     instance, begun = standardised(record.instance), record.snapshots[0].parameters
@@ -112,7 +129,11 @@ def _rescale(run: Run, evidence: Evidence, action: Action) -> Run:
     if not adapts(optimizer):
         before, after = (_steepest(one.loss, begun, probes.probe_rows(one)) for one in (record.instance, instance))
         optimizer = replace(optimizer, schedule=optimizer.schedule.scaled(before / after))
-    return fit_instance(run.problem, instance, optimizer, run.settings, seed=run.seed, warm=run.warm)
+    scaled = Problem(
+        instance.init, instance.loss, instance.train, instance.validation, name=f"{run.problem.name}, standardised"
+    )
+    (own,) = scaled.instances([run.seed])
+    return fit_instance(scaled, own, optimizer, run.settings, seed=run.seed, warm=run.warm)
 
 
 def _steepest(loss: Callable[..., Any], parameters: Any, batch: Any) -> float:
@@ -126,7 +147,12 @@ def _activation(run: Run, evidence: Evidence, action: Action) -> Run:
     problem = run.problem
     if not isinstance(problem, NetworkProblem):
         return _initializer(run, evidence, action)
-    network = replace(problem.network, activation="relu", initializer=None, scale=1.0)
+    return _of_network(run, replace(problem.network, activation="relu", initializer=None, scale=1.0))
+
+
+def _of_network(run: Run, network: Network) -> Run:
+    problem = run.problem
+    assert isinstance(problem, NetworkProblem)
     around = problem.with_network(network)
     (instance,) = around.instances([run.seed])
     return fit_instance(around, instance, run.optimizer, run.settings, seed=run.seed)

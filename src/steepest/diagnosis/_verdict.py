@@ -59,7 +59,8 @@ class Verdict:
 
     def __str__(self) -> str:
         told = "; ".join(f"{name} {shown(value)}" for name, value in self.numbers.items())
-        return f"{self.name} ({self.confidence:.0%} sure, by {self.basis}): {told}. {self.action.sentence}"
+        sure = f"{self.name} ({self.confidence:.0%} sure, by {self.basis})"
+        return f"{sure}: {told}. {self.action.sentence} It would be refuted so: {self.refuted_by}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""
@@ -100,15 +101,16 @@ class Diagnosis:
 
     def _repr_html_(self) -> str:
         """A notebook's view: the outcome, and a row a verdict."""
-        head = "".join(f"<th>{name}</th>" for name in ("trouble", "sure", "by", "what decided", "next"))
+        head = "".join(f"<th>{name}</th>" for name in ("trouble", "sure", "by", "what decided", "next", "refuted by"))
         rows = "".join(
             f"<tr><td>{one.name}</td><td>{one.confidence:.0%}</td><td>{one.basis}</td><td>"
             + html.escape("; ".join(f"{name} {shown(value)}" for name, value in one.numbers.items()))
-            + f"</td><td>{html.escape(one.action.sentence)}</td></tr>"
+            + f"</td><td>{html.escape(one.action.sentence)}</td><td>{html.escape(one.refuted_by)}</td></tr>"
             for one in self.verdicts
         )
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
-        return f"<p><b>{html.escape(self.sentence)}</b></p>{table}"
+        missing = "".join(f"<p>Not told: {html.escape(one)}</p>" for one in self.missing)
+        return f"<p><b>{html.escape(self.sentence)}</b></p>{table}{missing}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values by name."""

@@ -12,6 +12,7 @@ from ._landscape import Landscape as Landscape
 from ._landscape import Path as Path
 from ._landscape import Point as Point
 from ._make import landscape as landscape
+from ._picture import MOVING as MOVING
 from ._picture import SUFFIXES as SUFFIXES
 from ._picture import Picture as Picture
 from ._picture import check_suffix as check_suffix

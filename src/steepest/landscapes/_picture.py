@@ -14,7 +14,8 @@ from ..errors import InputError, nearest
 from ..files import new_file
 from ..pictures import STILLS, write_film, write_gif, write_still
 
-SUFFIXES = (".html", *STILLS, ".gif", ".mp4")
+MOVING = (".gif", ".mp4")
+SUFFIXES = (".html", *STILLS, *MOVING)
 # For a notebook: sharp on a screen, and a quarter of the file.
 _NOTEBOOK_DPI = 130
 

@@ -93,9 +93,12 @@ class Model:
     def score(self, features: pl.DataFrame, target: np.ndarray) -> dict[str, Any]:
         """Metrics against the true target: class codes, or numbers in the user's units (rows,).
 
-        Categories that training did not see are part of what is measured, and need no warning.
+        Categories that training did not see are part of what is measured, and need no warning. Empty where an output
+        is not finite.
         """
         outputs = self._outputs(features)
+        if not np.isfinite(outputs).all():
+            return {}
         if self.task == "regression":
             return _metrics.regression(target, self._decoded(outputs), f"units of '{self.target_name}'")
         labels = [label if isinstance(label, (int, float, bool)) else str(label) for label in self.target.classes]

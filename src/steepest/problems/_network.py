@@ -210,7 +210,9 @@ class NetworkProblem:
         )
 
     def evaluate(self, model: Model, seed: int, part: str = "test") -> dict[str, Any]:
-        """Metrics of a model on a part of the table, in the user's units; empty where the part is."""
+        """Metrics of a model on a part of the table, in the user's units; empty where the part is, or an output is not
+        finite.
+        """
         rows = getattr(self._prepared(seed).split, part)
         if len(rows) == 0:
             return {}

@@ -39,6 +39,7 @@ from ._statistics import MARGIN as MARGIN
 from ._statistics import Comparison as Comparison
 from ._statistics import median_interval as median_interval
 from ._store import about as about
+from ._store import kept_start as kept_start
 from ._store import save as save
 from ._store import save_fit as save_fit
 from ._store import save_race as save_race

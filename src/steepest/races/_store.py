@@ -10,8 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import polars as pl
+import safetensors.numpy
 
+from ..errors import InputError
 from ..files import new_directory
 from ..problems import Minimised, Model, NetworkProblem
 from ..training import Run, Settings, steps_per_epoch
@@ -21,6 +25,8 @@ from ._verdict import judged_runs, of_stage
 
 FORMAT = 2
 MADE = "made.json"
+# The parameters that a fit began with, where they were given to it.
+START = "start.safetensors"
 _LIBRARIES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "skrub")
 
 
@@ -77,6 +83,7 @@ def save_fit(run: Run, directory: Path, command: str = "", source: str = "") -> 
         "transforms": [repr(transform) for transform in run.optimizer.transforms],
         "seeds": [run.seed],
         **run.settings.to_json(),
+        **({} if run.warm is None else {"start": START}),
     }
     told = {
         "kind": "fit",
@@ -87,12 +94,36 @@ def save_fit(run: Run, directory: Path, command: str = "", source: str = "") -> 
     }
     runs = pl.DataFrame([{"run": 0, "stage": "fit", "hyperparameters": "", **run.row()}], schema=RUN_SCHEMA)
     curves = run.reported_curves().select(pl.lit(0, pl.Int32).alias("run"), pl.all())
+    if run.warm is not None:
+        leaves = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(run.warm)]
+        safetensors.numpy.save_file({str(place): leaf for place, leaf in enumerate(leaves)}, directory / START)
     _write(
         directory,
         {MADE: _made(command, run.seconds, source), "run.json": told},
         {"runs": runs, "curves": curves},
         model,
     )
+
+
+def kept_start(directory: Path, like: Any) -> Any:
+    """The parameters that a fit began with where these were given to it; None where its seed drew them.
+
+    like: parameters of the same shapes. Raises InputError where the file is damaged or of other shapes.
+    """
+    file = directory / START
+    if not file.is_file():
+        return None
+    leaves, tree = jax.tree.flatten(like)
+    try:
+        kept = safetensors.numpy.load_file(file)
+        found = [kept[str(place)] for place in range(len(leaves))]
+        if [one.shape for one in found] != [np.shape(leaf) for leaf in leaves]:
+            raise ValueError("its arrays are of other shapes")
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise InputError(
+            f"'{file}' is damaged ({str(error).splitlines()[0]}); run the command that made the directory again."
+        ) from error
+    return jax.tree.unflatten(tree, found)
 
 
 def _made(command: str, seconds: float, source: str) -> dict[str, Any]:

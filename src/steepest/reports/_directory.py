@@ -126,7 +126,7 @@ class Record:
 def read(directory: str | Path, *, need_curves: bool = True) -> Record:
     """Read a run directory.
 
-    need_curves: whether it is damaged without its curves; else they are empty where they are missing.
+    need_curves: whether it is damaged without its curves; else they are empty where they cannot be read.
     Raises InputError where it is missing, not a run directory, of a newer format, or damaged.
     """
     path = Path(directory)
@@ -143,9 +143,11 @@ def read(directory: str | Path, *, need_curves: bool = True) -> Record:
         )
     facts = _facts(path / FILES[kind], kind)
     runs = _columns(path / "runs.parquet", _RUNS, _RUNS_MAYBE)
-    if need_curves or (path / "curves.parquet").is_file():
+    try:
         curves = _columns(path / "curves.parquet", _CURVES, _CURVES_MAYBE)
-    else:
+    except InputError:
+        if need_curves:
+            raise
         curves = {name: np.zeros(0, kind) for name, kind in _CURVES.items()}
     if len(np.unique(runs["run"])) != len(runs["run"]):
         raise _damaged(path / "runs.parquet", "a run number stands in it twice")
