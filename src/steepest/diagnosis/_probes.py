@@ -106,7 +106,7 @@ def fall(loss: Loss, parameters: Any, direction: Any, batch: Any, far: float) ->
     for sign in (-1.0, 1.0):
         losses = along(loss, parameters, direction, batch, sign * lengths)
         here = losses[0]
-        rises = np.flatnonzero(np.diff(losses) > 0)
+        rises = np.flatnonzero(losses[1:] > losses[:-1])
         place = int(rises[0]) if len(rises) else len(losses) - 1
         found = min(found, Fall(float(losses[place]), float(sign * lengths[place])), key=lambda one: one.loss)
     return found if found.loss < here else Fall(float(here), 0.0)
@@ -121,7 +121,8 @@ def rises(loss: Loss, parameters: Any, batch: Any, far: float, *, count: int = 6
         drawn = random.standard_normal(flat.size)
         direction = unravel(jnp.asarray(drawn / np.linalg.norm(drawn), flat.dtype))
         losses = along(loss, parameters, direction, batch, [-far, -far / 4, far / 4, far])
-        found.append(float(np.abs(losses - here).max()))
+        with np.errstate(invalid="ignore"):  # where both are infinite nothing is told
+            found.append(float(np.abs(losses - here).max()))
     return np.array(found)
 
 
