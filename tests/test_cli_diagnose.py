@@ -41,7 +41,7 @@ def test_a_remedy_shows_before_and_after_and_keeps_the_better(shell):
     rate = json.loads((shell.place / "mended" / "run.json").read_text())["model"]["learning_rate"]
     assert rate > 1e-4
     told = json.loads((shell.place / "mended" / "diagnosis.json").read_text())
-    assert told["runs"]["0"]["title"] == "The run before the remedy: SGD at 1e-4"
+    assert told["runs"]["-1"]["title"] == "The run before the remedy: SGD at 1e-4"
 
 
 def test_a_race_ends_with_its_winner_and_failures_diagnosed(shell):

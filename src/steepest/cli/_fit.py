@@ -29,6 +29,9 @@ from ._like import like as taken_from
 from ._progress import progress
 from ._table import counted, free_name, metrics_line, say_data, source_of, table_and_network
 
+# Among the diagnoses of a directory, that of the run before a remedy, which is none of its runs.
+_BEFORE = -1
+
 
 def run_fit(
     *, data: str, out: Path | None, quiet: bool, hill_climb: bool, watch: bool, remedy: bool, command: str, seed: int,
@@ -78,15 +81,16 @@ def _keep_diagnosed(place: Path, first: Run, better: Run, found: Diagnosis, made
 
     made: the command, and where the table was read.
     """
-    pictures = {0: drawn(first)}
+    picture = drawn(first)
     if better is first:
-        keep(place, {0: found}, pictures=pictures)
+        keep(place, {0: found}, pictures={0: picture})
         report(place)
         return
     at = f"{proper_name(first.optimizer.name)} at {rate(first.optimizer.learning_rate)}"
     with replaced_directory(place) as directory:
         save_fit(better, directory, *made)
-        keep(directory, {0: found}, title=f"The run before the remedy: {at}", pictures=pictures)
+        title = f"The run before the remedy: {at}"
+        keep(directory, {_BEFORE: found}, title=title, pictures={_BEFORE: picture})
         report(directory)
 
 
