@@ -249,7 +249,7 @@ def landscape(
 
     run_landscape(
         what, out=out, quiet=quiet, optimizers=optimizers, dimensions=dimensions, data=data, between=between,
-        directions=directions, steps=steps, points=points, span=span, rows=rows, seed=options.seed(seed),
+        steps=steps, directions=directions, points=points, span=span, rows=rows or None, seed=options.seed(seed),
     )  # fmt: skip
 
 
