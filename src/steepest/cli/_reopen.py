@@ -148,9 +148,10 @@ def siblings_of(record: Record, row: int, problem: NetworkProblem) -> tuple[Sibl
 def as_the_winner(record: Record) -> np.ndarray:
     """Which runs are of the winner's optimizer, rate and hyperparameters."""
     runs = record.runs
-    if not record.model or "run" not in record.model:
+    won = np.flatnonzero(runs["run"] == (record.model or {}).get("run"))
+    if not len(won):
         return np.zeros(len(runs["run"]), bool)
-    own = int(np.flatnonzero(runs["run"] == record.model["run"])[0])
+    own = int(won[0])
     same = (runs["optimizer"] == runs["optimizer"][own]) & (record.hyperparameters == record.hyperparameters[own])
     return same & np.isclose(runs["learning_rate"], runs["learning_rate"][own])
 
