@@ -35,16 +35,17 @@ def problem(rows: int) -> st.Problem:
     return st.Problem(NetworkInit(NETWORK, INPUTS, CLASSES), loss, data, few, name="mnist-sized")
 
 
-def stretch(made: st.Problem, observer: Observer | None) -> Callable[[], object]:
+def stretch(made: st.Problem, observer: Observer | None) -> Callable[[], int]:
     """An epoch of a training under way, which goes on with the next at every call."""
     (instance,) = made.instances([0])
     settings = Settings(epochs=10**6, batch_size=BATCH, patience=None)
     training = Training(made, instance, st.Adam(), settings, seed=0, observer=observer)
 
-    def epoch() -> None:
+    def epoch() -> int:
         training.go(training.epoch + 1)
         jax.block_until_ready(training.parameters)
         training.forget_observed()
+        return training.epoch
 
     return epoch
 

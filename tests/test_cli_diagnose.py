@@ -82,7 +82,7 @@ def test_without_curves_the_run_is_diagnosed_and_drawn_all_the_same(shell):
     assert "A plane through the loss" in shell.works("landscape", "bare", "--points", "5", "--out", "l.html")
 
 
-def test_a_start_that_a_remedy_gave_is_kept_and_begun_from_again(shell):
+def test_a_network_that_a_remedy_changed_is_the_one_that_is_trained_again(shell):
     """Weights of scale 60 are mended by those of scale 1: the directory is then of that network."""
     words = ("fit", "iris", "--hidden", "8", "--activation", "tanh", "--scale", "60", "--epochs", "15", "--quiet")
     said = shell.works(*words, "--optimizer", "sgd", "--learning-rate", "0.1", "--remedy", "--out", "ri")

@@ -150,7 +150,7 @@ def test_a_gradient_that_is_not_finite_to_begin_with_cannot_be_told():
 
 
 def test_verdicts_do_not_depend_on_the_time_given():
-    """Of a network for which ten times the time would do for all runs, and the least for three epochs of each."""
+    """Of a network for which the longer time is enough for whole runs, and the shorter for a few epochs of each."""
     run = st.fit(st.network(st.read("wine"), hidden=(6,)), st.SGD(1e-5), epochs=40, patience=None)
     short, long = (diagnose(run, seconds=seconds) for seconds in (0.05, 60))
     assert named(short) == named(long) == {"rate too small"}

@@ -10,7 +10,7 @@ import pytest
 from safetensors import numpy as safetensors_numpy
 
 from steepest.errors import InputError
-from steepest.files import new_directory, new_file
+from steepest.files import new_directory, new_file, replaced_directory
 
 from .cli_tools import file_size_limit
 
@@ -50,6 +50,36 @@ def test_a_directory_vanishes_when_the_block_fails(tmp_path, error):
     with pytest.raises(error):
         fail()
     assert listing(tmp_path) == []
+
+
+def test_a_directory_is_replaced_whole(tmp_path, umask):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    with replaced_directory(tmp_path / "out") as inside:
+        (inside / "new").write_text("new")
+        assert listing(tmp_path / "out") == ["old"]
+    assert listing(tmp_path) == ["out"]
+    assert listing(tmp_path / "out") == ["new"]
+    assert mode(tmp_path / "out") == 0o750
+
+
+def test_a_directory_stays_where_what_is_to_replace_it_fails(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").write_text("old")
+    with pytest.raises(KeyboardInterrupt), replaced_directory(tmp_path / "out"):
+        raise KeyboardInterrupt
+    rename = Path.rename
+
+    def fails(path, target):
+        if path.suffix == ".partial":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(InputError, match="no space left"), replaced_directory(tmp_path / "out"):
+        pass
+    assert listing(tmp_path) == ["out"]
+    assert listing(tmp_path / "out") == ["old"]
 
 
 def test_parents_that_were_there_stay_when_the_block_fails(tmp_path):

@@ -245,20 +245,8 @@ def test_an_interrupted_run_is_not_kept(problem, tmp_path):
 
 def test_a_process_killed_outright_goes_on_from_its_directory(tmp_path):
     """SIGKILL, which no program can hear, amid the tuning; the next call ends the race with the bytes of another."""
-    words = [
-        "race",
-        "iris",
-        "--no-diagnosis",
-        "--hidden",
-        "8",
-        "--learning-rates",
-        "5",
-        "--seeds",
-        "2",
-        "--confirm-seeds",
-        "6",
-    ]
-    command = [sys.executable, "-m", "steepest", *words, "--optimizers", "sgd,adam", "--quiet"]
+    asked = "race iris --no-diagnosis --hidden 8 --learning-rates 5 --seeds 2 --confirm-seeds 6 --optimizers sgd,adam"
+    command = [sys.executable, "-m", "steepest", *asked.split(), "--quiet"]
     subprocess.run([*command, "--out", "whole"], cwd=tmp_path, check=True, capture_output=True)
     journal = tmp_path / "race" / ".race" / "runs.jsonl"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
